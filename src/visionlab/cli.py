@@ -1,0 +1,63 @@
+"""The `visionlab` command: finds the command's module and turns errors into lines and exit codes.
+
+Exit codes: 0 done, 1 a failure with a traceback, 2 something the user can put right, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from visionlab import __version__
+from visionlab.errors import UserError
+
+COMMANDS = {
+    "train": "train, choose by validation, test once, track everything",
+    "test": "test a run's chosen weights again",
+    "runs": "list the last runs with their headline metrics",
+    "config": "print the resolved configuration",
+    "lr-find": "find a learning rate to start from",
+    "sync": "send to MLflow what a run could not",
+    "schema": "write the JSON schemas that editors complete conf/**/*.yaml with",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
+    debugging = any(word.startswith("debug=") and word != "debug=false" for word in getattr(parsed, "overrides", []))
+    try:
+        importlib.import_module(_module(parsed.command)).run(parsed)
+    except UserError as error:
+        if debugging:
+            raise
+        for line in str(error).splitlines():
+            print(f"visionlab: {line}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("visionlab: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader, such as `head`, has seen enough; nothing more may be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="visionlab", description="Image classification research on PyTorch Lightning.")
+    parser.add_argument("--version", action="version", version=f"visionlab {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for command, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            command, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if command == wanted:  # the others' arguments are not needed, nor their modules
+            importlib.import_module(_module(command)).add_arguments(subparser)
+    return parser.parse_args(arguments)
+
+
+def _module(command: str) -> str:
+    return f"visionlab.commands.{command.replace('-', '_')}"

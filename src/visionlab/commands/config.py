@@ -1,0 +1,17 @@
+"""`visionlab config`: the configuration that `visionlab train` would run with."""
+
+from __future__ import annotations
+
+import argparse
+
+from visionlab.commands.overrides import add_overrides
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_overrides(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from visionlab.config.load import dump_config, load_train_config
+
+    print(dump_config(load_train_config(arguments.overrides)), end="")

@@ -1,0 +1,22 @@
+"""`visionlab test RUN`: the chosen weights of a run on the test split, once more."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="a run id, a unique prefix, last, or best (by validation accuracy)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from visionlab.training import console
+    from visionlab.training.engine import evaluate
+    from visionlab.training.loading import load_run
+
+    loaded = load_run(arguments.run)
+    evaluate(loaded.config, loaded.module, loaded.data, [])
+    scores = loaded.module.scores
+    assert scores is not None
+    print(f"{loaded.id}, {loaded.data.sizes['test']:,} test images")
+    console.results({"test": scores.summary})

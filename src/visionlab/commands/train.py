@@ -1,0 +1,53 @@
+"""`visionlab train`: one training run. Without arguments, the quick start."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from visionlab.commands.overrides import add_overrides
+
+if TYPE_CHECKING:
+    from visionlab.config.train import TrainConfig
+
+QUICK_START, FALLBACK = "experiment=cifar10_cnn", "experiment=digits"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train, choose a checkpoint by validation, test it once, and track everything.\n"
+        f"With no choice of experiment or data: {QUICK_START}, or {FALLBACK} where CIFAR-10 cannot be had."
+    )
+    add_overrides(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from visionlab.config.load import load_train_config
+
+    config = load_train_config(arguments.overrides)
+    if not any(override.startswith(("experiment=", "data=")) for override in arguments.overrides):
+        config = _quick_start(arguments.overrides)
+    from visionlab.training.engine import train
+
+    train(config)
+
+
+def _quick_start(overrides: list[str]) -> TrainConfig:
+    """The quick start's configuration, or the fallback's where CIFAR-10 is not here and cannot be fetched."""
+    from visionlab.config.data import Cifar10Config
+    from visionlab.config.load import load_train_config
+    from visionlab.data.cifar10_files import ensure_cifar10
+    from visionlab.errors import DataUnavailableError
+
+    config = load_train_config([QUICK_START, *overrides])
+    assert isinstance(config.data, Cifar10Config)
+    try:
+        ensure_cifar10(config.data)
+    except DataUnavailableError as error:
+        frame = "=" * 100
+        print(frame, "CIFAR-10 IS NOT HERE, so this first run trains on the small built-in digits instead.", sep="\n")
+        print(error, frame, sep="\n")
+        sys.stdout.flush()
+        return load_train_config([FALLBACK, *overrides])
+    return config

@@ -1,0 +1,91 @@
+"""Settings of the data sets and of augmentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from visionlab.config.base import Component, Section
+
+
+class RandAugmentConfig(Section):
+    """RandAugment (Cubuk et al. 2020): `ops` random operations an image, each of strength `magnitude` of 30."""
+
+    ops: int = Field(2, ge=1, le=8)
+    magnitude: int = Field(9, ge=0, le=30)
+
+
+class AugmentConfig(Section):
+    """Batched augmentation of training images, applied in the order of the fields."""
+
+    crop_scale: tuple[float, float] | None = Field(
+        None, description="random resized crop: least and greatest share of the area, for example [0.35, 1.0]"
+    )
+    flip: Literal["none", "random", "alternating"] = Field(
+        "none", description="mirror left-right at random, or alternating from epoch to epoch (Jordan 2024, section 3.6)"
+    )
+    translate: int = Field(0, ge=0, description="shift by up to this many pixels each way, borders reflected")
+    color_jitter: float = Field(0.0, ge=0, le=1, description="strength of brightness, contrast and saturation changes")
+    randaugment: RandAugmentConfig | None = None
+    cutout: int = Field(0, ge=0, description="side in pixels of a grey square (DeVries and Taylor 2017)")
+    mixup: float = Field(0.0, ge=0, description="alpha of MixUp (Zhang et al. 2018); 0 is off")
+    cutmix: float = Field(0.0, ge=0, description="alpha of CutMix (Yun et al. 2019); 0 is off")
+
+    @model_validator(mode="after")
+    def _crop_scale_in_order(self) -> AugmentConfig:
+        if self.crop_scale is not None and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
+            raise ValueError("crop_scale needs 0 < least <= greatest <= 1")
+        return self
+
+
+class DataConfig(Component):
+    """What every data set can be told."""
+
+    batch_size: int = Field(128, ge=1, description="images in a training step, over all devices together")
+    eval_batch_size: int = Field(1000, ge=1, description="images in a validation or test step, over all devices")
+    fraction: float = Field(1.0, gt=0, le=1, description="share of the training images to use, stratified")
+    val_fraction: float = Field(0.1, ge=0, lt=1, description="share of these to validate on; 0 trains on all")
+    split_seed: int = Field(0, ge=0, description="seed of the splits, apart from the run's seed")
+    positive_class: str | None = Field(None, description="of two classes, the one that rates are reported for")
+    augment: AugmentConfig = AugmentConfig()
+
+
+class Cifar10Config(DataConfig):
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images, 32x32 RGB, 10 classes."""
+
+    implementation: ClassVar[str] = "visionlab.data.cifar10:Cifar10"
+
+    name: Literal["cifar10"] = "cifar10"
+    urls: tuple[str, ...] = Field(
+        ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+        min_length=1,
+        description="addresses of cifar-10-python.tar.gz, tried in this order",
+    )
+
+
+class DigitsConfig(DataConfig):
+    """The 1,797 handwritten digits of 8x8 pixels that scikit-learn carries: needs no network."""
+
+    implementation: ClassVar[str] = "visionlab.data.digits:Digits"
+
+    name: Literal["digits"] = "digits"
+
+
+class FolderConfig(DataConfig):
+    """Your own images: `train/ [val/] [test/]` with a folder a class, or a `labels.csv`."""
+
+    implementation: ClassVar[str] = "visionlab.data.folder:Folder"
+
+    name: Literal["folder"] = "folder"
+    root: str = Field(description="the folder that holds train/ or labels.csv")
+    image_size: int = Field(64, ge=8, le=1024, description="side in pixels that every image is brought to")
+    color: Literal["rgb", "grey"] = "rgb"
+    on_broken: Literal["fail", "skip"] = Field("fail", description="what to do about a file that cannot be read")
+    test_fraction: float = Field(
+        0.15, ge=0, lt=1, description="share of the images to test on where the folder has no test set of its own"
+    )
+
+
+# Register a data set here.
+DataChoice = Annotated[Cifar10Config | DigitsConfig | FolderConfig, Field(discriminator="name")]

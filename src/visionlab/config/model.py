@@ -1,0 +1,53 @@
+"""Settings of the networks."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from visionlab.config.base import Component
+
+Activation = Literal["relu", "gelu", "silu", "tanh"]
+
+
+class ModelConfig(Component):
+    """What every network can be told: nothing yet. Channels, image size and classes come from the data."""
+
+
+class CnnConfig(ModelConfig):
+    """A compact convolutional network with a whitening first layer."""
+
+    implementation: ClassVar[str] = "visionlab.models.cnn:CNN"
+
+    name: Literal["cnn"] = "cnn"
+    width: int = Field(64, ge=4, description="channels of the first stage; the later ones are multiples of it")
+    activation: Activation = "gelu"
+    dropout: float = Field(0.0, ge=0, lt=1, description="before the last layer")
+
+
+class ResNetConfig(ModelConfig):
+    """The ResNets for small images (He et al. 2016, section 4.2; depth 18 and 34 with the stem for 32x32)."""
+
+    implementation: ClassVar[str] = "visionlab.models.resnet:ResNet"
+
+    name: Literal["resnet"] = "resnet"
+    depth: Literal[18, 34, 20, 32, 44, 56, 110] = Field(
+        18, description="18 and 34: four stages; 20 to 110: the three stages of the CIFAR family"
+    )
+    width: int = Field(64, ge=4, description="channels of the first stage; it doubles at each further one")
+
+
+class MlpConfig(ModelConfig):
+    """A multi-layer perceptron on the flattened image."""
+
+    implementation: ClassVar[str] = "visionlab.models.mlp:MLP"
+
+    name: Literal["mlp"] = "mlp"
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="units of the hidden layers")
+    activation: Activation = "relu"
+    dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden layer")
+
+
+# Register a model here.
+ModelChoice = Annotated[CnnConfig | ResNetConfig | MlpConfig, Field(discriminator="name")]

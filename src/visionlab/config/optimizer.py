@@ -1,0 +1,116 @@
+"""Settings of the optimizers and of the learning-rate schedules."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from visionlab.config.base import Component
+
+Momentum = Annotated[float, Field(ge=0, lt=1)]
+
+
+class OptimizerConfig(Component):
+    """What every optimizer can be told. Weight decay spares biases and normalisation (1-D parameters)."""
+
+    lr: float = Field(gt=0, description="peak learning rate")
+    weight_decay: float = Field(0.0, ge=0)
+
+
+class SgdConfig(OptimizerConfig):
+    """Stochastic gradient descent with Nesterov momentum."""
+
+    implementation: ClassVar[str] = "visionlab.training.optimizers:build_sgd"
+
+    name: Literal["sgd"] = "sgd"
+    lr: float = Field(0.1, gt=0)
+    momentum: Momentum = 0.9
+    nesterov: bool = True
+    weight_decay: float = Field(5e-4, ge=0)
+
+
+class AdamWConfig(OptimizerConfig):
+    """AdamW (Loshchilov and Hutter 2019)."""
+
+    implementation: ClassVar[str] = "visionlab.training.optimizers:build_adamw"
+
+    name: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    betas: tuple[Momentum, Momentum] = (0.9, 0.999)
+    weight_decay: float = Field(0.01, ge=0)
+
+
+class MuonConfig(OptimizerConfig):
+    """Muon (Jordan et al. 2024) for filters and matrices, Nesterov SGD for everything else."""
+
+    implementation: ClassVar[str] = "visionlab.training.optimizers:build_muon"
+
+    name: Literal["muon"] = "muon"
+    lr: float = Field(0.02, gt=0, description="of filters and matrices")
+    momentum: Momentum = 0.9
+    sgd_lr: float = Field(0.1, gt=0, description="of biases, normalisation and the last layer")
+    sgd_momentum: Momentum = 0.9
+
+
+class ConstantConfig(Component):
+    """The peak learning rate throughout."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:constant"
+
+    name: Literal["constant"] = "constant"
+
+
+class OneCycleConfig(Component):
+    """One-cycle (Smith and Topin 2018): cosine up to the peak, cosine down to almost nothing."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:one_cycle"
+
+    name: Literal["one_cycle"] = "one_cycle"
+    peak: float = Field(0.3, gt=0, lt=1, description="share of the steps at which the peak is reached")
+    start_factor: float = Field(0.04, ge=0, le=1)
+    end_factor: float = Field(1e-4, ge=0, le=1)
+
+
+class TriangularConfig(Component):
+    """Straight up to the peak, straight down."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:triangular"
+
+    name: Literal["triangular"] = "triangular"
+    peak: float = Field(0.2, ge=0, lt=1, description="share of the steps at which the peak is reached")
+    start_factor: float = Field(0.2, ge=0, le=1)
+    end_factor: float = Field(0.0, ge=0, le=1)
+
+
+class CosineConfig(Component):
+    """A linear warm-up, then half a cosine (Loshchilov and Hutter 2017)."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:cosine"
+
+    name: Literal["cosine"] = "cosine"
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps spent on the warm-up")
+    end_factor: float = Field(0.0, ge=0, le=1)
+
+
+class StepConfig(Component):
+    """Multiply by `gamma` at each milestone."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:step"
+
+    name: Literal["step"] = "step"
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field((0.5, 0.75), description="shares of the steps")
+    gamma: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _milestones_rise(self) -> StepConfig:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones have to rise")
+        return self
+
+
+# Register an optimizer or a schedule here.
+OptimizerChoice = Annotated[SgdConfig | AdamWConfig | MuonConfig, Field(discriminator="name")]
+ScheduleChoice = Annotated[
+    ConstantConfig | OneCycleConfig | TriangularConfig | CosineConfig | StepConfig, Field(discriminator="name")
+]

@@ -1,0 +1,23 @@
+"""Settings of the LightningModule: what is learnt and how it is evaluated."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from visionlab.config.base import Component
+
+
+class ClassifierConfig(Component):
+    """One label for each image."""
+
+    implementation: ClassVar[str] = "visionlab.training.classifier:Classifier"
+
+    name: Literal["classifier"] = "classifier"
+    top_k: int = Field(5, ge=2, description="report top-k accuracy where there are more than k classes")
+    test_time_flip: bool = Field(False, description="test on the mean of the logits of each image and its mirror image")
+
+
+# Register a LightningModule here: a union of one becomes `Annotated[A | B, Field(discriminator="name")]`.
+TaskChoice = ClassifierConfig

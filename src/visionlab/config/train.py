@@ -1,0 +1,46 @@
+"""The whole configuration of one training run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from visionlab.config.base import Section
+from visionlab.config.data import DataChoice
+from visionlab.config.loss import LossChoice
+from visionlab.config.model import ModelChoice
+from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
+from visionlab.config.task import TaskChoice
+from visionlab.config.trainer import TrackingConfig, TrainerConfig
+
+
+class TrainConfig(Section):
+    """Everything that a run depends on besides the code and the data."""
+
+    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="of the run; by default the experiment's name")
+    seed: int = Field(0, ge=0, lt=2**32)
+    debug: bool | Literal["overfit", "profile"] = Field(
+        False, description="true: one batch of everything; overfit: one batch learnt by heart; profile: where time goes"
+    )
+    data: DataChoice
+    model: ModelChoice
+    task: TaskChoice
+    loss: LossChoice
+    optimizer: OptimizerChoice
+    schedule: ScheduleChoice
+    trainer: TrainerConfig = TrainerConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @model_validator(mode="after")
+    def _early_stopping_needs_validation(self) -> TrainConfig:
+        if self.trainer.early_stopping is not None and self.data.val_fraction == 0:
+            raise ValueError("trainer.early_stopping needs a validation set; data.val_fraction is 0")
+        return self
+
+    @model_validator(mode="after")
+    def _soft_labels_need_cross_entropy(self) -> TrainConfig:
+        mixes = self.data.augment.mixup > 0 or self.data.augment.cutmix > 0
+        if mixes and self.loss.name != "cross_entropy":
+            raise ValueError(f"data.augment.mixup and cutmix need loss=cross_entropy, not {self.loss.name}")
+        return self

@@ -1,0 +1,51 @@
+"""Settings of the training loop and of tracking."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from visionlab.config.base import Section
+
+
+class TrainerConfig(Section):
+    """How long, on what, and in which precision to train."""
+
+    max_epochs: int = Field(10, ge=1)
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    devices: int | Literal["auto"] = Field("auto", description="how many; auto is all GPUs, or one CPU process")
+    strategy: Literal["auto", "ddp", "ddp_fork"] = Field(
+        "auto", description="ddp starts a process for each device, ddp_fork does so from a notebook"
+    )
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        "auto", description="auto: bf16-mixed where the hardware gains from it, else 32-true"
+    )
+    channels_last: bool | Literal["auto"] = Field("auto", description="auto: where the precision is bf16 or 16 bits")
+    compile: bool = Field(False, description="torch.compile the network; needs a C++ compiler on a CPU")
+    gradient_clip: float | None = Field(None, gt=0, description="greatest norm of all gradients together")
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="decay per step of the averaged weights that are tested")
+    early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a gain")
+    val_every: int = Field(1, ge=1, description="epochs from one validation to the next")
+    log_every: int = Field(10, ge=1, description="steps from one write of the training curve to the next")
+    deterministic: bool = Field(False, description="only deterministic algorithms; CPUs do not need it")
+
+    @model_validator(mode="after")
+    def _half_precision_needs_a_gpu(self) -> TrainerConfig:
+        if self.precision == "16-mixed" and self.accelerator == "cpu":
+            raise ValueError("precision 16-mixed needs a GPU; on a CPU use bf16-mixed")
+        return self
+
+    @model_validator(mode="after")
+    def _at_least_one_device(self) -> TrainerConfig:
+        if isinstance(self.devices, int) and self.devices < 1:
+            raise ValueError("devices has to be at least 1, or auto")
+        return self
+
+
+class TrackingConfig(Section):
+    """Where the journal of a run is copied to."""
+
+    name: Literal["mlflow", "off"] = "mlflow"
+    uri: str | None = Field(None, description="an MLflow server; by default the database mlruns/mlflow.db")
+    experiment: str | None = Field(None, description="the MLflow experiment; by default the name of the data set")

@@ -1,0 +1,1 @@
+"""Data sets as one uint8 tensor on the training device, and the batches cut from it."""

@@ -1,0 +1,66 @@
+"""A set of labelled images in memory, and the identity of its content."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+HASH_BYTES = 16
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images of one size with their labels.
+
+    Attributes:
+        images: (N, C, H, W) uint8, on any device.
+        labels: (N,) int64, indices into the data set's class names.
+        groups: one entry an image; images with the same entry never part in a split. None: every image by itself.
+    """
+
+    images: Tensor
+    labels: Tensor
+    groups: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, indices: Tensor) -> ImageSet:
+        """The images at `indices` (K,), in that order."""
+        if len(indices) == len(self) and torch.equal(indices, torch.arange(len(self))):
+            return self
+        groups = None if self.groups is None else tuple(self.groups[i] for i in indices.tolist())
+        return ImageSet(self.images[indices], self.labels[indices], groups)
+
+    def to(self, device: torch.device) -> ImageSet:
+        """The same images on `device`."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+
+def content_hashes(images: Tensor) -> list[bytes]:
+    """A hash of each image's pixels and shape; two images have the same one only if they are the same image.
+
+    Args:
+        images: (N, C, H, W) uint8 on the CPU.
+    """
+    array = np.ascontiguousarray(images.numpy())
+    shape = repr(array.shape[1:]).encode()
+
+    def hashes(part: np.ndarray) -> list[bytes]:
+        return [hashlib.blake2b(image, digest_size=HASH_BYTES, key=shape).digest() for image in part]
+
+    # hashlib lets go of the interpreter's lock on images of 2 kB and more
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(hashes, np.array_split(array.reshape(len(array), -1), 8))
+    return [digest for part in parts for digest in part]
+
+
+def fingerprint(hashes: list[bytes], labels: Tensor) -> str:
+    """Identify labelled content whatever its order: equal for equal sets of (image, label) pairs."""
+    pairs = sorted(digest + int(label).to_bytes(4, "little") for digest, label in zip(hashes, labels, strict=True))
+    return hashlib.blake2b(b"".join(pairs), digest_size=HASH_BYTES).hexdigest()

@@ -1,0 +1,119 @@
+"""Batches as index selections on the device that holds the images. No worker processes, nothing to transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from visionlab.data.images import ImageSet
+
+
+class Batch(NamedTuple):
+    """One step's worth of images.
+
+    Attributes:
+        images: (B, C, H, W) float32, normalised.
+        targets: (B,) int64 class indices, or (B, K) class probabilities where images were mixed.
+        indices: (B,) int64, where the images stand in their set.
+    """
+
+    images: Tensor
+    targets: Tensor
+    indices: Tensor
+
+
+class Transform(Protocol):
+    """Batched augmentation: see `visionlab.data.augment.Augment`."""
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, indices: Tensor, epoch: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+class DeviceLoader:
+    """Iterates over the batches of one epoch, or over this process's share of them.
+
+    Batch k of an epoch holds the same images whatever the number of processes: each takes every `world_size`-th image
+    of it. So nothing is padded or left out, and every process makes the same number of steps; where a batch has fewer
+    images than there are processes, some get an empty one.
+
+    Args:
+        source: the images, already on the device.
+        mean, std: per channel, of pixel values scaled to 0…1.
+        batch_size: images in a batch, over all processes together.
+        shuffle: whether each epoch has an order of its own and drops an incomplete last batch (training), or all
+            epochs go through the images as they stand (evaluation).
+        seed: of order and augmentation.
+        transform: augmentation, or None.
+        channels_last: memory format of the batches.
+    """
+
+    def __init__(
+        self,
+        source: ImageSet,
+        *,
+        mean: Tensor,
+        std: Tensor,
+        batch_size: int,
+        shuffle: bool,
+        seed: int = 0,
+        transform: Transform | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        channels_last: bool = False,
+    ) -> None:
+        device = source.images.device
+        self.source = source
+        self.batch_size = min(batch_size, max(len(source), 1))
+        self.shuffle, self.seed, self.transform = shuffle, seed, transform
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+        self._scale = (1 / (255 * std)).view(1, -1, 1, 1).to(device)
+        self._shift = (-mean / std).view(1, -1, 1, 1).to(device)
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.source), self.batch_size)
+        return full if self.shuffle else full + bool(rest)
+
+    @property
+    def sampler(self) -> DeviceLoader:
+        """Where Lightning looks for `set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order and the augmentation of the next iteration; Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def order(self) -> Tensor:
+        """The indices (N,) of this epoch in the order of their use, on the CPU, the same in every process."""
+        if not self.shuffle:
+            return torch.arange(len(self.source))
+        return torch.randperm(len(self.source), generator=_generator(torch.device("cpu"), self.seed, self.epoch))
+
+    def __iter__(self) -> Iterator[Batch]:
+        device = self.source.images.device
+        order = self.order().to(device)
+        for step in range(len(self)):
+            indices = order[step * self.batch_size : (step + 1) * self.batch_size][self.rank :: self.world_size]
+            images = self.source.images[indices]  # (B, C, H, W) uint8
+            targets = self.source.labels[indices]
+            if self.transform is not None:
+                # a generator for each step, so that a run resumed in the middle of an epoch draws the same numbers
+                generator = _generator(device, self.seed, self.epoch, step, self.rank)
+                images, targets = self.transform(images, targets, indices, self.epoch, generator)
+            yield Batch(self._normalise(images), targets, indices)
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) in 0…255, uint8 or float32 -> float32 with the data set's mean 0 and variance 1."""
+        images = images.to(torch.float32, memory_format=self._format)
+        return torch.addcmul(self._shift, images, self._scale)
+
+
+def _generator(device: torch.device, *key: int) -> torch.Generator:
+    """A generator whose stream is a function of `key` alone."""
+    # a hash of a tuple of integers is the same in every process, unlike one of strings
+    return torch.Generator(device).manual_seed(hash(key) & 0x7FFF_FFFF_FFFF_FFFF)

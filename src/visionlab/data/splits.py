@@ -1,0 +1,82 @@
+"""Seeded, stratified splits that never part equal images or the members of a group.
+
+Who goes where is decided by content: each unit (an image with all its copies, or a whole group) has a place in an order
+drawn by hashing its content with the seed. So a split does not depend on the order of the files, and adding an image
+moves hardly any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+
+import torch
+from torch import Tensor
+
+from visionlab.data.images import ImageSet
+
+
+def split(source: ImageSet, hashes: list[bytes], fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
+    """Split off about `fraction` of each class.
+
+    Args:
+        source: the images to split.
+        hashes: the content hash of each.
+        fraction: the share to split off, 0 to 1.
+        seed: another seed gives another split.
+        purpose: two splits of one set for different purposes are drawn independently.
+
+    Returns:
+        The indices that remain and the indices split off, both in rising order. Every class with at least two units
+        keeps one on either side, as long as 0 < fraction < 1.
+    """
+    units = _units(source, hashes)
+    labels = source.labels.tolist()
+    by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
+    for members in units:
+        majority = Counter(labels[i] for i in members).most_common(1)[0][0]
+        identity = min(hashes[i] for i in members)
+        order = hashlib.blake2b(identity, key=f"{purpose}:{seed}".encode(), digest_size=16).digest()
+        by_class[majority].append((order, members))
+
+    taken: list[int] = []
+    for ordered in by_class.values():
+        ordered.sort(key=lambda unit: unit[0])
+        wanted = round(fraction * sum(len(members) for _, members in ordered))
+        if 0 < fraction < 1 and len(ordered) > 1:
+            wanted = max(wanted, 1)
+        count = 0
+        for position, (_, members) in enumerate(ordered):
+            is_last = position == len(ordered) - 1
+            if count >= wanted or (is_last and fraction < 1 and count > 0):
+                break
+            taken += members
+            count += len(members)
+    split_off = torch.zeros(len(source), dtype=torch.bool)
+    split_off[torch.tensor(taken, dtype=torch.long)] = True
+    return (~split_off).nonzero().flatten(), split_off.nonzero().flatten()
+
+
+def without(hashes: list[bytes], held_out: list[bytes]) -> Tensor:
+    """The indices of the images whose content does not occur in `held_out`."""
+    forbidden = set(held_out)
+    return torch.tensor([i for i, digest in enumerate(hashes) if digest not in forbidden], dtype=torch.long)
+
+
+def _units(source: ImageSet, hashes: list[bytes]) -> list[list[int]]:
+    """Sets of indices that have to stay together: equal content, or equal group, or linked by a chain of these."""
+    parent: dict[object, object] = {}
+
+    def find(key: object) -> object:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    if source.groups is not None:
+        for digest, group in zip(hashes, source.groups, strict=True):
+            parent[find(digest)] = find(group)
+    members: dict[object, list[int]] = defaultdict(list)
+    for index, digest in enumerate(hashes):
+        members[find(digest) if source.groups is not None else digest].append(index)
+    return list(members.values())

@@ -1,0 +1,112 @@
+"""The folder of a run: `runs/<id>/` with `config.yaml`, the journal, `checkpoints/`, `figures/` and `report.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from visionlab.config.load import dump_config, read_config
+from visionlab.config.train import TrainConfig
+from visionlab.errors import UserError
+from visionlab.tracking import journal
+from visionlab.tracking.journal import Journal
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no 0, 1, i, l, o: ids are read aloud and typed
+
+
+class Run:
+    """One run on disk.
+
+    Attributes:
+        path: the run's folder. Its name is the run's id: four random characters, so that few of them are a unique
+            prefix, and the run's name, so that it says what it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, folder: Path, config: TrainConfig) -> Run:
+        """Make a new run folder below `folder` that holds the resolved configuration.
+
+        Raises:
+            UserError: the folder cannot be written to.
+        """
+        while True:
+            prefix = "".join(secrets.choice(_ALPHABET) for _ in range(4))
+            path = folder / f"{prefix}-{config.name}"
+            if any(folder.glob(f"{prefix}-*")):
+                continue
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise UserError(
+                    f"{folder}: expected a folder that can be written to ({error.strerror}); set VISIONLAB_HOME to one"
+                ) from None
+            write_atomically(path / "config.yaml", dump_config(config))
+            return cls(path)
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def journal_file(self) -> Path:
+        return self.path / journal.FILE_NAME
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        return self.path / "figures"
+
+    def journal(self) -> Journal:
+        """Open the journal for writing."""
+        return Journal(self.journal_file)
+
+    def start(self) -> journal.Record:
+        """The journal's first record: name, parameters and tags."""
+        if self.journal_file.exists():
+            records, _ = journal.read(self.journal_file, limit=1)
+            if records:
+                return records[0]
+        raise UserError(f"{self.path}: expected the folder of a run, found no {journal.FILE_NAME} in it")
+
+    def status(self) -> str:
+        """FINISHED, FAILED or KILLED if that is the journal's last word, else RUNNING."""
+        last = journal.last(self.journal_file)
+        return str(last["status"]) if last is not None and last["kind"] == "status" else "RUNNING"
+
+    def config(self) -> TrainConfig:
+        """The resolved configuration."""
+        return read_config(self.path / "config.yaml")
+
+    def checkpoint(self) -> Path:
+        """The weights that were chosen: the best by validation, or the last where there was no validation."""
+        for name in ("best.ckpt", "last.ckpt"):
+            if (self.checkpoints / name).exists():
+                return self.checkpoints / name
+        raise UserError(f"{self.id}: has no checkpoint; the run ended before its first one")
+
+    def report(self) -> dict[str, Any]:
+        """What the run came to: `validation` and `test` results, as far as there are any."""
+        file = self.path / "report.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    def add_to_report(self, **content: Any) -> None:
+        """Merge top-level entries into `report.json`."""
+        write_atomically(self.path / "report.json", json.dumps(self.report() | content, indent=1, ensure_ascii=False))
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write under a temporary name, then rename: a reader finds the old content or the new, never half of it."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)

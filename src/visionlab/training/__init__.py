@@ -1,0 +1,1 @@
+"""Lightning modules, losses, optimizers, metrics, and the engine that runs them."""

@@ -1,0 +1,57 @@
+"""From a configuration to the objects that Lightning runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from visionlab.config.train import TrainConfig
+from visionlab.data.datamodule import ImageDataModule
+from visionlab.training.classifier import Classifier
+
+# a layer computed from data needs no more than this; the random choice is the data set's order
+INITIALIZATION_IMAGES = 5000
+
+
+def build_data(config: TrainConfig) -> ImageDataModule[Any]:
+    """The data module, its data set on this machine, read and split.
+
+    Raises:
+        DataUnavailableError: the data set is not here and cannot be fetched.
+        UserError: it is not what the configuration says.
+    """
+    datamodule: ImageDataModule[Any] = config.data.load_implementation()(config.data, seed=config.seed)
+    datamodule.prepare_data()
+    datamodule.setup()
+    if config.debug == "overfit":
+        datamodule.keep_one_batch()
+    return datamodule
+
+
+def build_module(config: TrainConfig, datamodule: ImageDataModule[Any]) -> Classifier:
+    """The LightningModule with a newly initialised network."""
+    channels, height, width = datamodule.image_shape
+    num_classes = len(datamodule.classes)
+    network = config.model.load_implementation()(
+        config.model, in_channels=channels, image_size=(height, width), num_classes=num_classes
+    )
+    train = datamodule.images("train")
+    class_counts = torch.bincount(train.labels, minlength=num_classes)
+    module: Classifier = config.task.load_implementation()(
+        config.task,
+        network=network,
+        loss=config.loss.load_implementation()(config.loss, class_counts),
+        optimizer=config.optimizer,
+        schedule=config.schedule,
+        num_classes=num_classes,
+        positive=datamodule.positive,
+    )
+    return module
+
+
+def initialize_from_data(module: Classifier, datamodule: ImageDataModule[Any]) -> None:
+    """Give a network that has a layer computed from data (`initialize`) normalised training images (N, C, H, W)."""
+    if hasattr(module.network, "initialize"):
+        loader = datamodule.evaluation_loader("train", INITIALIZATION_IMAGES)
+        module.network.initialize(next(iter(loader)).images)

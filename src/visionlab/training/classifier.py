@@ -1,0 +1,100 @@
+"""The LightningModule that learns one label for each image.
+
+To change how it learns, subclass it and override one method: `training_step` for the step, `predict` for the evaluation,
+`configure_optimizers` for the rest. README.md has the recipe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+
+from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
+from visionlab.config.task import ClassifierConfig
+from visionlab.data.loader import Batch
+from visionlab.training.metrics import ClassifierMetrics, Scores
+
+
+class Classifier(pl.LightningModule):
+    """Trains `network` by `loss` and measures it on the validation and the test split.
+
+    Args:
+        config: of the task.
+        network: images (B, C, H, W) -> logits (B, K).
+        loss: (logits (B, K), targets (B,) or (B, K)) -> scalar.
+        optimizer, schedule: their configurations; the schedule is stepped after every batch.
+        num_classes: K.
+        positive: of two classes, the label that rates are reported for.
+    """
+
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        network: nn.Module,
+        loss: nn.Module,
+        optimizer: OptimizerChoice,
+        schedule: ScheduleChoice,
+        num_classes: int,
+        positive: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.network, self.loss = network, loss
+        self.optimizer_config, self.schedule_config = optimizer, schedule
+        self.metrics = ClassifierMetrics(num_classes, config.top_k, positive)
+        self.scores: Scores | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) -> logits (B, K)."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """The loss to descend, and the accuracy on the batch as seen by the network (augmented)."""
+        logits = self(batch.images)
+        loss = self.loss(logits, batch.targets)
+        labels = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
+        # a tensor on the device: reading it here would make the host wait for every step
+        return {"loss": loss, "accuracy": (logits.detach().argmax(dim=1) == labels).float().mean()}
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Logits (B, K) as they are tested: with `test_time_flip` the mean over each image and its mirror image."""
+        logits = self(images)
+        return (logits + self(images.flip(-1))) / 2 if self.config.test_time_flip else logits
+
+    def on_validation_epoch_start(self) -> None:
+        self.metrics.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self._measure(self(batch.images), batch)
+
+    def on_validation_epoch_end(self) -> None:
+        self._report("val")
+
+    def on_test_epoch_start(self) -> None:
+        self.metrics.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._measure(self.predict(batch.images), batch)
+
+    def on_test_epoch_end(self) -> None:
+        self._report("test")
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer_config.load_implementation()(self.optimizer_config, self)
+        factor = self.schedule_config.load_implementation()(self.schedule_config)
+        total = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _measure(self, logits: Tensor, batch: Batch) -> None:
+        self.metrics.update(logits, batch.targets, self.loss(logits, batch.targets))
+
+    def _report(self, split: str) -> None:
+        self.scores = self.metrics.compute()
+        # every process has the same synchronised values: nothing is left to reduce
+        values = {f"{split}/{name}": value for name, value in self.scores.summary.items()}
+        self.log_dict(values, rank_zero_only=False, sync_dist=False)

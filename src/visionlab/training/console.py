@@ -1,0 +1,80 @@
+"""What a run says of itself on the console, besides the progress of its training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visionlab import project
+from visionlab.config.train import TrainConfig
+from visionlab.data.datamodule import ImageDataModule
+from visionlab.tracking.run import Run
+from visionlab.training import hardware
+
+PERCENTAGES = (
+    "accuracy",
+    "top5_accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "false_positive_rate",
+    "f1",
+    "roc_auc",
+    "calibration_error",
+)
+
+
+def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], parameters: int) -> None:
+    """What is about to be trained, on what."""
+    sizes = ", ".join(f"{count:,} {name}" for name, count in datamodule.sizes.items())
+    shape = "x".join(str(side) for side in datamodule.image_shape)
+    _line("run", run.id)
+    _line("data", f"{config.data.name}: {sizes} images of {shape}, {len(datamodule.classes)} classes")
+    for note, count in datamodule.notes.items():
+        _line("", f"{count:,} {note}")
+    if config.data.name == "folder":
+        _line("", "classes " + ", ".join(datamodule.classes))
+        _line("", f"mean {_numbers(datamodule.mean.tolist())}, std {_numbers(datamodule.std.tolist())}")
+    _line("model", f"{config.model.name}, {parameters:,} parameters")
+    layout = ", channels last" if config.trainer.channels_last else ""
+    _line("on", f"{hardware.describe(config.trainer)}, {config.trainer.precision}{layout}")
+
+
+def results(report: dict[str, Any]) -> None:
+    """The test results of a report, the validation results beside them where there are any."""
+    validation = report.get("validation", {})
+    print()
+    print(f"{'':<20} {'test':>8}" + (f" {'validation':>11}" if validation else ""))
+    for name, value in report["test"].items():
+        line = f"{name.replace('_', ' '):<20} {_value(name, value)}"
+        print(line + (f" {_value(name, validation[name]):>11}" if name in validation else ""))
+
+
+def conclude(run: Run) -> None:
+    """The results of a finished run."""
+    results(run.report())
+    seconds = run.report().get("training_seconds")
+    if seconds:
+        print(f"{'training took':<20} {seconds:8.1f} s")
+
+
+def say_where(run: Run, everything_sent: bool | None) -> None:
+    """Where the run is to be found; `everything_sent`: whether MLflow has all of it, None without tracking."""
+    print()
+    _line("folder", str(run.path))
+    if everything_sent:
+        where = run.config().tracking.uri or f"{project.home() / 'mlruns'}; `make ui` shows it"
+        _line("MLflow", where)
+    elif everything_sent is False:
+        _line("MLflow", f"not all of it has arrived (see {run.path / 'shipper.log'}); `visionlab sync {run.id}` sends it")
+
+
+def _value(name: str, value: float) -> str:
+    return f"{value:8.2%}" if name in PERCENTAGES else f"{value:8.4f}"
+
+
+def _numbers(values: list[float]) -> str:
+    return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
+
+
+def _line(label: str, text: str) -> None:
+    print(f"{label:<9} {text}", flush=True)

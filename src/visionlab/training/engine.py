@@ -1,0 +1,125 @@
+"""One training run from its configuration to its report: build -> fit -> select -> test once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+
+from visionlab.config.train import TrainConfig
+from visionlab.data.datamodule import ImageDataModule
+from visionlab.tracking.run import Run
+from visionlab.training import hardware
+from visionlab.training.build import build_data, build_module, initialize_from_data
+from visionlab.training.callbacks import KeepScores, PlaceData, StartShipping, TrainingCurve
+from visionlab.training.classifier import Classifier
+from visionlab.training.debug import adapt, trainer_arguments
+from visionlab.training.progress import Progress
+from visionlab.training.quiet import quieten
+from visionlab.training.recording import Recording
+
+MONITOR = "val/accuracy"
+
+
+def train(config: TrainConfig) -> Run | None:
+    """Train, choose a checkpoint by validation, test it once, and leave everything in a new run folder.
+
+    Returns:
+        The finished run, or None in the processes of a distributed run other than the first.
+
+    Raises:
+        UserError: the data set, the machine and the configuration do not fit together.
+    """
+    quieten()
+    config = adapt(config)
+    config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+    pl.seed_everything(config.seed, verbose=False)
+    datamodule = build_data(config)
+    module = build_module(config, datamodule)
+    initialize_from_data(module, datamodule)
+    with Recording(config, datamodule, module) as recording:
+        checkpoint = fit(config, module, datamodule, recording)
+        load_weights(module, checkpoint)
+        evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
+        recording.conclude()
+    return recording.run
+
+
+def fit(config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any], recording: Recording) -> Path:
+    """Train `module`; the checkpoint that validation chose, or the last one where there is no validation."""
+    settings = config.trainer
+    if settings.channels_last:
+        module.network.to(memory_format=torch.channels_last)
+    if settings.compile:
+        module.network.compile()
+    checkpoint = _checkpoint(recording.run, datamodule.has_validation)
+    trainer = pl.Trainer(
+        **_arguments(config),
+        callbacks=[*_callbacks(config, recording), checkpoint],
+        logger=recording.logger or False,
+        max_epochs=settings.max_epochs,
+        check_val_every_n_epoch=min(settings.val_every, settings.max_epochs),
+        gradient_clip_val=settings.gradient_clip,
+        num_sanity_val_steps=0,
+        default_root_dir=recording.run.path if recording.run else None,
+    )
+    trainer.fit(module, datamodule=datamodule)
+    return Path(checkpoint.best_model_path or checkpoint.last_model_path)
+
+
+def evaluate(
+    config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any], callbacks: list[Callback]
+) -> None:
+    """Measure `module` on the test split, once; the scores are in `module.scores`."""
+    place = PlaceData(bool(config.trainer.channels_last))
+    trainer = pl.Trainer(**_arguments(config), callbacks=[place, *callbacks], logger=False)
+    trainer.test(module, datamodule=datamodule, verbose=False)
+
+
+def load_weights(module: Classifier, checkpoint: Path) -> None:
+    """Load the weights of a checkpoint; of a run with averaged weights these are the averages."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    module.load_state_dict(content["state_dict"])
+
+
+def _arguments(config: TrainConfig) -> dict[str, Any]:
+    """What fitting and testing have in common."""
+    settings = config.trainer
+    strategy = settings.strategy
+    if strategy == "auto" and settings.devices != 1:
+        strategy = "ddp"
+    return {
+        "accelerator": settings.accelerator,
+        "devices": settings.devices,
+        "strategy": strategy,
+        "precision": settings.precision,
+        "deterministic": settings.deterministic,
+        "use_distributed_sampler": False,  # the loaders shard themselves, without padding
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    } | trainer_arguments(config.debug)
+
+
+def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
+    settings = config.trainer
+    callbacks: list[Callback] = [PlaceData(bool(settings.channels_last)), recording.curve, Progress(recording.curve)]
+    if recording.shipper is not None:
+        callbacks.append(StartShipping(recording.shipper))
+    if settings.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
+    if settings.early_stopping is not None:
+        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=settings.early_stopping))
+    return callbacks
+
+
+def _checkpoint(run: Run | None, has_validation: bool) -> ModelCheckpoint:
+    """Keeps `best.ckpt` and `last.ckpt`. Processes without a run are told the folder by the first one."""
+    folder = run.checkpoints if run else None
+    if has_validation:
+        return ModelCheckpoint(
+            folder, filename="best", monitor=MONITOR, mode="max", save_last=True, enable_version_counter=False
+        )
+    return ModelCheckpoint(folder, filename="last", enable_version_counter=False)

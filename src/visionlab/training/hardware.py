@@ -1,0 +1,68 @@
+"""What this machine trains on, and what `auto` comes to there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from visionlab.config.trainer import TrainerConfig
+from visionlab.errors import UserError
+from visionlab.tracking.provenance import cpu_name
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+def resolve(config: TrainerConfig) -> TrainerConfig:
+    """Replace every `auto` by what it comes to on this machine.
+
+    Raises:
+        UserError: the machine lacks what the configuration asks for.
+    """
+    accelerator = _accelerator(config)
+    if config.precision == "16-mixed" and accelerator == "cpu":
+        raise UserError("trainer.precision: 16-mixed needs a GPU and there is none; use bf16-mixed")
+    precision = _best_precision(accelerator) if config.precision == "auto" else config.precision
+    available = torch.cuda.device_count() if accelerator == "gpu" else 1
+    devices = available if config.devices == "auto" else config.devices
+    if accelerator == "gpu" and devices > available:
+        raise UserError(f"trainer.devices: expected at most the {available} GPUs there are, given {devices}")
+    channels_last = config.channels_last
+    if channels_last == "auto":
+        channels_last = precision != "32-true"
+    return config.model_copy(
+        update={
+            "accelerator": accelerator,
+            "devices": devices,
+            "precision": precision,
+            "channels_last": channels_last,
+        }
+    )
+
+
+def describe(config: TrainerConfig) -> str:
+    """What a resolved configuration trains on, in words."""
+    name = torch.cuda.get_device_name() if config.accelerator == "gpu" else cpu_name()
+    several = f"{config.devices} x " if config.devices != 1 else ""
+    return f"{several}{name}"
+
+
+def _accelerator(config: TrainerConfig) -> Literal["cpu", "gpu", "mps"]:
+    if config.accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator: expected a GPU that torch can use, found none; use cpu or auto")
+    if config.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UserError("trainer.accelerator: expected an Apple GPU that torch can use, found none; use cpu or auto")
+    if config.accelerator != "auto":
+        return config.accelerator
+    if torch.cuda.is_available():
+        return "gpu"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _best_precision(accelerator: str) -> Precision:
+    """bf16 where it is computed in hardware: elsewhere it is emulated, and slower than 32 bits."""
+    if accelerator == "gpu":
+        gains = torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        gains = accelerator == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if gains else "32-true"

@@ -1,0 +1,54 @@
+"""A finished run, ready to use again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from visionlab import project
+from visionlab.config.train import TrainConfig
+from visionlab.data.datamodule import ImageDataModule
+from visionlab.tracking.catalog import find_run
+from visionlab.training import hardware
+from visionlab.training.build import build_data, build_module
+from visionlab.training.classifier import Classifier
+from visionlab.training.engine import load_weights
+from visionlab.training.quiet import quieten
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """The parts of a run.
+
+    Attributes:
+        id: of the run.
+        module: with the chosen weights, in evaluation mode, on the CPU; `module(images)` gives logits.
+        data: read and split as for training.
+        config: resolved, for this machine.
+    """
+
+    id: str
+    module: Classifier
+    data: ImageDataModule[Any]
+    config: TrainConfig
+
+
+def load_run(name: str) -> LoadedRun:
+    """Load the run that `name` means (an id, a prefix, ``last`` or ``best``).
+
+    Raises:
+        UserError: there is no such run, or it has no checkpoint.
+    """
+    quieten()
+    run = find_run(project.runs(), name)
+    checkpoint = run.checkpoint()
+    config = run.config()
+    # the machine may be another one than the run was trained on
+    anywhere = config.trainer.model_copy(
+        update={"accelerator": "auto", "devices": 1, "strategy": "auto", "precision": "auto"}
+    )
+    config = config.model_copy(update={"trainer": hardware.resolve(anywhere)})
+    datamodule = build_data(config)
+    module = build_module(config, datamodule)
+    load_weights(module, checkpoint)
+    return LoadedRun(run.id, module.eval(), datamodule, config)

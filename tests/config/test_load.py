@@ -1,0 +1,145 @@
+"""One clear line for each mistake, from the command line or a file, without torch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from visionlab import project
+from visionlab.config.load import dump_config, load_train_config, read_config
+from visionlab.config.train import TrainConfig
+from visionlab.errors import ConfigError, UserError
+
+
+def lines(*overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_train_config(list(overrides))
+    return caught.value.lines
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("trainer.max_epoch=3", ["trainer.max_epoch", "given 3", "trainer.max_epochs", "command line"]),
+        ("optimizer.lr=abc", ["optimizer.lr", "expected number", "given 'abc'", "command line"]),
+        ("model=cnnn", ["model", "cnn, mlp, resnet", "given 'cnnn'", "did you mean cnn?", "command line"]),
+        ("+model.wdth=3", ["model.wdth", "given 3", "did you mean model.width?", "command line"]),
+        ("++model.wdth=3", ["model.wdth", "did you mean model.width?"]),
+        ("trainer.precision=bf17", ["trainer.precision", "bf16-mixed", "given 'bf17'", "command line"]),
+        ("data.batch_size=0", ["data.batch_size", "greater than or equal to 1", "given 0", "command line"]),
+        ("lr=0.1", ["lr", "did you mean optimizer.lr?"]),
+        ("model.name=cnnn", ["model.name", "cnn, resnet, mlp", "given 'cnnn'", "did you mean cnn?"]),
+        ("model.depth=18", ["model.depth", "a known setting", "given 18"]),
+        ("trainer.devices=some", ["trainer.devices", "integer or auto", "given 'some'"]),
+        ("optimizer.lr=0.1,0.2", ["optimizer.lr", "one value", "0.1,0.2"]),
+        ("cifar10", ["cifar10", "key=value", "did you mean data=cifar10?"]),
+        ("experiment=cifar10_cn", ["experiment", "given 'cifar10_cn'", "did you mean cifar10_cnn?"]),
+        ("data=folder", ["data.root", "set it with data.root="]),
+        ("data.augment.crop_scale=[0.9,0.2]", ["data.augment", "crop_scale", "least <= greatest"]),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_all(override: str, expected: list[str]) -> None:
+    found = lines(override)
+    assert len(found) == 1, found
+    for words in expected:
+        assert words in found[0]
+
+
+def test_every_mistake_has_its_line() -> None:
+    found = lines("trainer.max_epoch=3", "optimizer.lr=abc", "data.batch_size=0", "trainer.precision=bf17")
+    assert sorted(line.partition(":")[0] for line in found) == [
+        "data.batch_size",
+        "optimizer.lr",
+        "trainer.max_epoch",
+        "trainer.precision",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "rule"),
+    [
+        (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], "use bf16-mixed"),
+        (["trainer.early_stopping=3", "data.val_fraction=0"], "trainer.early_stopping needs a validation set"),
+        (["loss=focal", "data.augment.mixup=0.2"], "need loss=cross_entropy"),
+    ],
+)
+def test_settings_that_exclude_each_other(overrides: list[str], rule: str) -> None:
+    assert rule in " ".join(lines(*overrides))
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the YAML files that a test may break."""
+    copy = tmp_path / "conf"
+    shutil.copytree(project.conf(), copy)
+    monkeypatch.setattr(project, "conf", lambda: copy)
+    return copy
+
+
+def test_a_typo_in_a_file_is_found_with_its_line(conf: Path) -> None:
+    (conf / "model" / "cnn.yaml").write_text("name: cnn\n\nwdth: 3\n")
+    assert lines("model=cnn") == [
+        "model.wdth: expected a known setting, given 3; did you mean model.width? [conf/model/cnn.yaml:3]"
+    ]
+
+
+def test_a_typo_in_an_experiment_is_found_with_its_line(conf: Path) -> None:
+    (conf / "experiment" / "mine.yaml").write_text("# @package _global_\n\noptimizer:\n  lr: fast\n")
+    assert lines("experiment=mine") == ["optimizer.lr: expected number, given 'fast' [conf/experiment/mine.yaml:4]"]
+
+
+def test_a_file_that_is_no_yaml_is_named_with_the_line(conf: Path) -> None:
+    (conf / "model" / "cnn.yaml").write_text("name: cnn\nwidth: [3\n")
+    (found,) = lines("model=cnn")
+    assert "cnn.yaml:3" in found
+
+
+def test_an_experiment_that_names_an_unknown_choice(conf: Path) -> None:
+    (conf / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - override /model: cnnn\n")
+    (found,) = lines("experiment=mine")
+    assert "expected one of cnn, mlp, resnet, given 'cnnn'; did you mean cnn?" in found
+
+
+def test_the_command_line_wins_over_the_experiment_and_this_over_the_defaults() -> None:
+    assert load_train_config(["experiment=digits"]).data.name == "digits"
+    assert load_train_config(["experiment=digits", "data=cifar10"]).data.name == "cifar10"
+    assert load_train_config(["experiment=digits", "trainer.max_epochs=77"]).trainer.max_epochs == 77
+
+
+def test_values_with_characters_that_hydra_wants_quoted() -> None:
+    config = load_train_config(["data=folder", "data.root=~/my leaves (new)/it's"])
+    assert config.data.model_dump()["root"] == "~/my leaves (new)/it's"
+
+
+def test_a_saved_configuration_reads_back_equal(tmp_path: Path) -> None:
+    config = load_train_config(["experiment=digits", "data.augment.crop_scale=[0.5,1.0]"])
+    (tmp_path / "config.yaml").write_text(dump_config(config))
+    assert read_config(tmp_path / "config.yaml") == config
+
+
+def test_a_saved_configuration_that_was_damaged_is_named(tmp_path: Path) -> None:
+    saved = yaml.safe_load(dump_config(load_train_config(["experiment=digits"])))
+    saved["trainer"]["max_epochs"] = -1
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(saved))
+    with pytest.raises(ConfigError, match=r"trainer\.max_epochs.*config\.yaml:\d+"):
+        read_config(tmp_path / "config.yaml")
+    with pytest.raises(UserError, match="found no file"):
+        read_config(tmp_path / "nothing.yaml")
+
+
+def test_configurations_cannot_be_changed() -> None:
+    config = load_train_config(["experiment=digits"])
+    with pytest.raises(ValueError, match="frozen"):
+        config.seed = 3  # type: ignore[misc]
+
+
+def test_every_yaml_file_is_a_valid_choice() -> None:
+    for file in sorted(project.conf().glob("*/*.yaml")):
+        required = ["data.root=somewhere"] if file.stem == "folder" else []
+        config = load_train_config([f"{file.parent.name}={file.stem}", *required])
+        assert isinstance(config, TrainConfig)
+
+

@@ -1,0 +1,51 @@
+"""What every test shares: a home of its own, the command line in a fresh process, and skipping where there is no GPU."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# small tensors: more threads would only wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for `runs/` and `mlruns/` that nobody else sees; data sets that a test makes go below it too."""
+    monkeypatch.setenv("VISIONLAB_HOME", str(tmp_path))
+    monkeypatch.setenv("VISIONLAB_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+@pytest.fixture
+def cli() -> Cli:
+    """Run `visionlab …` in a fresh process."""
+
+    def run(*arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "visionlab", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | environment
+        )
+
+    return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "gpu" in item.keywords and not _has_gpu():
+            item.add_marker(pytest.mark.skip(reason="no GPU here"))
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
