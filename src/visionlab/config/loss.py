@@ -9,19 +9,24 @@ from pydantic import Field
 from visionlab.config.base import Component
 
 
-class CrossEntropyConfig(Component):
-    """Cross-entropy, with label smoothing (Szegedy et al. 2016) and class weights."""
+class LossConfig(Component):
+    """What every loss can be told."""
 
-    implementation: ClassVar[str] = "visionlab.training.losses:CrossEntropy"
-
-    name: Literal["cross_entropy"] = "cross_entropy"
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: tuple[Annotated[float, Field(ge=0)], ...] | Literal["balanced"] | None = Field(
         None, description="a weight for each class, or balanced: in inverse proportion to its share of the training set"
     )
 
 
-class FocalConfig(Component):
+class CrossEntropyConfig(LossConfig):
+    """Cross-entropy, with label smoothing (Szegedy et al. 2016)."""
+
+    implementation: ClassVar[str] = "visionlab.training.losses:CrossEntropy"
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class FocalConfig(LossConfig):
     """Focal loss (Lin et al. 2017): well-classified samples count less."""
 
     implementation: ClassVar[str] = "visionlab.training.losses:Focal"

@@ -35,7 +35,9 @@ class ResNetConfig(ModelConfig):
     depth: Literal[18, 34, 20, 32, 44, 56, 110] = Field(
         18, description="18 and 34: four stages; 20 to 110: the three stages of the CIFAR family"
     )
-    width: int = Field(64, ge=4, description="channels of the first stage; it doubles at each further one")
+    width: int | None = Field(
+        None, ge=4, description="channels of the first stage, doubled at each further one; 64 for 18 and 34, else 16"
+    )
 
 
 class MlpConfig(ModelConfig):

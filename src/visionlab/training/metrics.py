@@ -1,22 +1,22 @@
 """What a classifier is measured by, exact under any number of processes.
 
-The counts are torchmetrics', which adds them up over the processes; every rate is then arithmetic on the one confusion
-matrix, so that the numbers and the picture cannot disagree. The loaders pad nothing, so nothing is counted twice.
+Predictions are gathered as they are and torchmetrics joins those of all processes; every number is then computed once, over
+all of them. The loaders pad nothing, so nothing is counted twice. The rates are arithmetic on the one confusion matrix, so
+that the numbers and the picture cannot disagree.
 """
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torchmetrics import MeanMetric, SumMetric
-from torchmetrics.classification import (
-    MulticlassAccuracy,
-    MulticlassAUROC,
-    MulticlassCalibrationError,
-    MulticlassConfusionMatrix,
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.classification import (
+    multiclass_auroc,
+    multiclass_calibration_error,
+    multiclass_confusion_matrix,
 )
 
 from visionlab.errors import UserError
@@ -24,8 +24,7 @@ from visionlab.errors import UserError
 CALIBRATION_BINS = 15  # Guo et al. 2017
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """The results on one data split.
 
     Attributes:
@@ -39,8 +38,10 @@ class Scores:
     confusion: Tensor
 
 
-class ClassifierMetrics(nn.Module):
+class ClassifierMetrics(Metric):
     """Gathers predictions batch by batch; `compute` gives the scores over all of them and all processes.
+
+    Keeps every prediction, N x K numbers of 4 bytes, as an exact area under the curve needs them.
 
     Args:
         num_classes: K.
@@ -48,73 +49,69 @@ class ClassifierMetrics(nn.Module):
         positive: of two classes, the label that rates are reported for.
     """
 
+    full_state_update = False
+    probabilities: list[Tensor]
+    labels: list[Tensor]
+    losses: Tensor
+
     def __init__(self, num_classes: int, top_k: int, positive: int | None) -> None:
         super().__init__()
-        self.positive = positive
-        self.loss = MeanMetric()
-        self.not_finite = SumMetric()
-        self.confusion = MulticlassConfusionMatrix(num_classes, validate_args=False)
-        self.auroc = MulticlassAUROC(num_classes, average=None, validate_args=False)  # type: ignore[arg-type]
-        self.calibration = MulticlassCalibrationError(num_classes, n_bins=CALIBRATION_BINS, validate_args=False)
+        self.num_classes, self.positive = num_classes, positive
         self.top_k = top_k if num_classes > top_k else None
-        if self.top_k is not None:
-            self.top_k_accuracy = MulticlassAccuracy(num_classes, top_k=top_k, average="micro", validate_args=False)
+        self.add_state("probabilities", default=[], dist_reduce_fx="cat")
+        self.add_state("labels", default=[], dist_reduce_fx="cat")
+        self.add_state("losses", default=torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, logits: Tensor, targets: Tensor, loss: Tensor) -> None:
-        """Add a batch.
+    def update(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
+        """Add a batch, which may be empty: every process has to add the same number of batches.
 
         Args:
             logits: (B, K).
-            targets: (B,) int64.
+            labels: (B,) int64.
             loss: scalar, the mean over the batch.
         """
-        if len(targets) == 0:
-            return  # this process's share of a batch with fewer images than processes
         # torchmetrics takes logits that happen to lie in 0…1 for probabilities: give it nothing but probabilities
-        probabilities = logits.float().softmax(dim=1)
-        self.not_finite.update((~torch.isfinite(probabilities)).sum())
-        self.loss.update(loss.detach(), weight=len(targets))
-        self.confusion.update(probabilities, targets)
-        self.auroc.update(probabilities, targets)
-        self.calibration.update(probabilities, targets)
-        if self.top_k is not None:
-            self.top_k_accuracy.update(probabilities, targets)
+        self.probabilities.append(logits.detach().float().softmax(dim=1))
+        self.labels.append(labels)
+        if len(labels) > 0:
+            self.losses += loss.detach().float() * len(labels)
 
     def compute(self) -> Scores:
         """The scores of everything added since the last reset.
 
         Raises:
-            UserError: the network gave NaN or infinity; a count of these would pass for predictions of class 0.
+            UserError: the network gave NaN or infinity; these would pass for predictions of class 0.
         """
-        broken = int(self.not_finite.compute())
+        probabilities, labels = _joined(self.probabilities), _joined(self.labels)
+        broken = int((~torch.isfinite(probabilities)).any(dim=1).sum())
         if broken:
             raise UserError(
-                f"the network's outputs: expected numbers, found {broken} that are NaN or infinite; "
+                f"the network's outputs: expected numbers, found NaN or infinity for {broken} of {len(labels)} images; "
                 "lower optimizer.lr, set trainer.gradient_clip, or use trainer.precision=32-true"
             )
-        confusion = self.confusion.compute().cpu()
-        per_class = rates(confusion) | {"roc_auc": self._roc_auc(confusion)}
-        summary = {"accuracy": float(confusion.diagonal().sum() / confusion.sum())}
+        confusion = multiclass_confusion_matrix(probabilities, labels, self.num_classes, validate_args=False).cpu()
+        per_class = rates(confusion) | {"roc_auc": roc_auc(probabilities, labels, confusion)}
+        summary = {"accuracy": int(confusion.trace()) / len(labels)}
+        if self.top_k is not None:
+            best = probabilities.topk(self.top_k, dim=1).indices  # (N, k)
+            summary[f"top{self.top_k}_accuracy"] = int((best == labels.unsqueeze(1)).sum()) / len(labels)
         for name, values in per_class.items():
             summary[name] = float(values[self.positive] if self.positive is not None else values.nanmean())
-        summary |= {"calibration_error": float(self.calibration.compute()), "loss": float(self.loss.compute())}
-        if self.top_k is not None:
-            summary[f"top{self.top_k}_accuracy"] = float(self.top_k_accuracy.compute())
+        calibration = multiclass_calibration_error(
+            probabilities, labels, self.num_classes, n_bins=CALIBRATION_BINS, validate_args=False
+        )
+        summary |= {"calibration_error": float(calibration), "loss": float(self.losses) / len(labels)}
         return Scores(summary, {name: values.tolist() for name, values in per_class.items()}, confusion)
 
-    def reset(self) -> None:
-        """Forget every batch."""
-        for metric in self.children():
-            metric.reset()  # type: ignore[operator]
 
-    def _roc_auc(self, confusion: Tensor) -> Tensor:
-        """(K,) area under the one-against-rest ROC curve; NaN where a class does not occur or nothing else does."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="No (positive|negative) samples")
-            areas = self.auroc.compute().cpu().double()
-        positives = confusion.sum(dim=1)
-        defined = (positives > 0) & (positives < confusion.sum())
-        return torch.where(defined, areas, torch.nan)
+def roc_auc(probabilities: Tensor, labels: Tensor, confusion: Tensor) -> Tensor:
+    """(K,) area under the exact one-against-rest ROC curve; NaN where a class does not occur or nothing else does."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No (positive|negative) samples")
+        areas = multiclass_auroc(probabilities, labels, len(confusion), average=None, validate_args=False)
+    positives = confusion.sum(dim=1)
+    defined = (positives > 0) & (positives < len(labels))
+    return torch.where(defined, areas.cpu().double(), torch.nan)
 
 
 def rates(confusion: Tensor) -> dict[str, Tensor]:
@@ -139,6 +136,11 @@ def rates(confusion: Tensor) -> dict[str, Tensor]:
         "false_positive_rate": _ratio(false_positive, true_negative + false_positive),
         "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
     }
+
+
+def _joined(parts: list[Tensor] | Tensor) -> Tensor:
+    # torchmetrics has joined them already where there are several processes
+    return torch.cat(parts) if isinstance(parts, list) else parts
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""The folder of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from visionlab import project
+from visionlab.config.load import load_train_config
+from visionlab.errors import UserError
+from visionlab.tracking.run import Run, write_atomically
+
+MakeRun = Callable[..., Run]
+
+
+def test_runs_made_at_the_same_time_have_folders_of_their_own(home: Path) -> None:
+    config = load_train_config(["experiment=digits"])
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: Run.create(project.runs(), config), range(40)))
+    assert len({run.id[:4] for run in runs}) == 40
+    assert all(run.config() == config for run in runs)
+
+
+def test_the_id_says_what_the_run_is(home: Path) -> None:
+    run = Run.create(project.runs(), load_train_config(["experiment=digits", "name=my-try"]))
+    assert run.id[4:] == "-my-try"
+
+
+def test_the_status_is_the_journals_last_word(make_run: MakeRun) -> None:
+    assert make_run().status() == "FINISHED"
+    assert make_run(status="FAILED").status() == "FAILED"
+    run = make_run(points=3, status=None)
+    assert run.status() == "RUNNING"
+
+
+def test_the_best_checkpoint_goes_before_the_last(make_run: MakeRun) -> None:
+    run = make_run()
+    with pytest.raises(UserError, match="has no checkpoint"):
+        run.checkpoint()
+    run.checkpoints.mkdir()
+    (run.checkpoints / "last.ckpt").touch()
+    assert run.checkpoint().name == "last.ckpt"
+    (run.checkpoints / "best.ckpt").touch()
+    assert run.checkpoint().name == "best.ckpt"
+
+
+def test_the_report_is_added_to(make_run: MakeRun) -> None:
+    run = make_run(accuracy=0.5)
+    run.add_to_report(test={"accuracy": 0.4}, classes=["ä", "b"])
+    assert run.report() == {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.4}, "classes": ["ä", "b"]}
+
+
+def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    write_atomically(file, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(file, "new\udc80")
+    assert file.read_text() == "old"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="expected a folder that can be written to"):
+        Run.create(tmp_path / "runs", load_train_config(["experiment=digits"]))
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(UserError, match="expected a folder that can be written to"):
+        Run.create(tmp_path / "runs", load_train_config(["experiment=digits"]))
