@@ -7,16 +7,17 @@ import io
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from visionlab.data.archive import Archive, Member
 
 
-@dataclass
+@dataclass(frozen=True)
 class Answer:
     """What the server does with a request."""
 
@@ -39,8 +40,9 @@ class FileServer:
     got: list[str] = field(default_factory=list)
     complete: list[str] = field(default_factory=list)
 
-    def serve(self, path: str, *answers: Answer) -> str:
-        self.answers[path] = list(answers)
+    def serve(self, path: str, body: bytes = b"", **how: Any) -> str:
+        """Add an answer to those of `path`; gives the address. `how` is as in `Answer`."""
+        self.answers.setdefault(path, []).append(Answer(body, **how))
         return f"http://127.0.0.1:{self.port}{path}"
 
 
@@ -77,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None: ...
+    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture
@@ -98,15 +100,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     thread.join()
 
 
-def make_archive(files: dict[str, bytes], *, prefix: str = "cifar-10-batches-py/") -> tuple[Archive, bytes]:
-    """An archive of `files` with the right checksums, and the content of its tar file."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in files.items():
-            info = tarfile.TarInfo(prefix + name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    body = buffer.getvalue()
-    members = {name: Member(len(content), hashlib.md5(content).hexdigest()) for name, content in files.items()}
-    md5 = hashlib.md5(body).hexdigest()
-    return Archive("Tiny", "tiny.tar.gz", len(body), md5, "cifar-10-batches-py", members), body
+@pytest.fixture
+def make_archive() -> Callable[[dict[str, bytes]], tuple[Archive, bytes]]:
+    """Make an archive of some files, with the right checksums; gives it and the content of its tar file."""
+
+    def make(files: dict[str, bytes]) -> tuple[Archive, bytes]:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            for name, content in files.items():
+                info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        tar_content = buffer.getvalue()
+        members = {name: Member(len(content), _md5(content)) for name, content in files.items()}
+        size, md5 = len(tar_content), _md5(tar_content)
+        return Archive("Tiny", "tiny.tar.gz", size, md5, "cifar-10-batches-py", members), tar_content
+
+    return make
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()

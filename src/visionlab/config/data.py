@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from visionlab.config.base import Component, Section
 
@@ -77,18 +78,24 @@ class DigitsConfig(DataConfig):
 
 
 class FolderConfig(DataConfig):
-    """Your own images: `train/ [val/] [test/]` with a folder a class, or a `labels.csv`."""
+    """Your own images: a folder a class, in `train/ [val/] [test/]` or in the root, or a `labels.csv`."""
 
     implementation: ClassVar[str] = "visionlab.data.folder:Folder"
 
     name: Literal["folder"] = "folder"
-    root: str = Field(description="the folder that holds train/ or labels.csv")
+    root: str = Field(min_length=1, description="the folder that holds train/, class folders or labels.csv")
     image_size: int = Field(64, ge=8, le=1024, description="side in pixels that every image is brought to")
     color: Literal["rgb", "grey"] = "rgb"
     on_broken: Literal["fail", "skip"] = Field("fail", description="what to do about a file that cannot be read")
     test_fraction: float = Field(
-        0.15, ge=0, lt=1, description="share of the images to test on where the folder has no test set of its own"
+        0.15, gt=0, lt=1, description="share of the images to test on where the folder has no test set of its own"
     )
+
+    @field_validator("root")
+    @classmethod
+    def _absolute(cls, root: str) -> str:
+        """A run is loaded again from other folders than it was started in."""
+        return str(Path(root).expanduser().absolute())
 
 
 # Register a data set here.

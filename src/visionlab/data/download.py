@@ -84,7 +84,7 @@ def _silent(urls: Sequence[str]) -> dict[str, str]:
     # daemons, as neither this function nor the end of the process may wait for a name server that never answers
     for url in urls:
         threading.Thread(target=ask, args=(url,), daemon=True).start()
-    reasons = {url: f"no answer within {ANSWER_WITHIN:.0f} s" for url in urls}
+    reasons = dict.fromkeys(urls, f"no answer within {ANSWER_WITHIN:.0f} s")
     deadline = time.monotonic() + ANSWER_WITHIN
     for _ in urls:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +35,8 @@ def fetch(archive: Archive, urls: Sequence[str], root: Path) -> Path:
             if not folder.exists():
                 _make(archive, urls, root)
     except OSError as error:
-        raise DataUnavailableError(f"{archive.title} cannot be written to {root}: {error}.\n{_advice(archive)}") from error
+        message = f"{archive.title} cannot be written to {root}: {error}.\n{_advice(archive)}"
+        raise DataUnavailableError(message) from error
     archive.check_sizes(folder)
     return folder
 
@@ -65,7 +65,7 @@ def _make(archive: Archive, urls: Sequence[str], root: Path) -> None:
         if not archive.is_published(tar):
             tar = _downloaded(archive, urls, root, staging)
         archive.unpack(tar, staging)
-        os.replace(staging / archive.folder, root / archive.folder)
+        (staging / archive.folder).replace(root / archive.folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -79,9 +79,11 @@ class DeviceLoader:
         full, rest = divmod(len(self.source), self.batch_size)
         return full if self.shuffle else full + bool(rest)
 
+    # Lightning looks for `set_epoch` at the sampler, and reads `batch_sampler` of whatever has one
+    batch_sampler = None
+
     @property
     def sampler(self) -> DeviceLoader:
-        """Where Lightning looks for `set_epoch`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:

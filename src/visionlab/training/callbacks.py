@@ -29,9 +29,9 @@ class PlaceData(Callback):
 
 
 class TrainingCurve(Callback):
-    """Records loss, accuracy and learning rate as means over `every` steps.
+    """Records the training loss and accuracy as means over `every` steps, and the results of each validation.
 
-    The values stay on the device until then: one read every `every` steps instead of one a step.
+    Every value is recorded at the number of steps that were done when it was measured. Training values stay on the device until then: one read every `every` steps instead of one a step.
 
     Attributes:
         latest: the last recorded values.
@@ -65,13 +65,16 @@ class TrainingCurve(Callback):
         names = [name for name in ("loss", "accuracy") if name in values]
         self._waiting.append(torch.stack([values[name].detach().float() for name in names]))
         self.images += trainer.datamodule.train_batch_size  # type: ignore[attr-defined]
-        if trainer.global_step % self.every == 0 or batch_idx + 1 == trainer.num_training_batches:
+        epoch_ends = batch_idx + 1 == trainer.num_training_batches
+        if trainer.global_step % self.every == 0 or epoch_ends:
             self._record(trainer, names)
+        if epoch_ends:
+            started, images = self._epoch_start
+            self._log(trainer, {"images_per_second": (self.images - images) / (time.perf_counter() - started)})
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        started, images = self._epoch_start
-        rate = (self.images - images) / (time.perf_counter() - started)
-        self._log(trainer, {"images_per_second": rate})
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        found = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        self._log(trainer, found | {"epoch": trainer.current_epoch + 1})
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._started is not None:

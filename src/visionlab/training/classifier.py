@@ -95,6 +95,6 @@ class Classifier(pl.LightningModule):
 
     def _report(self, split: str) -> None:
         self.scores = self.metrics.compute()
-        # every process has the same synchronised values: nothing is left to reduce
-        values = {f"{split}/{name}": value for name, value in self.scores.summary.items()}
-        self.log_dict(values, rank_zero_only=False, sync_dist=False)
+        # for checkpoints and early stopping, which go by these values; every process has the same ones. The journal
+        # gets them from a callback, because Lightning would log them a step early
+        self.log_dict({f"{split}/{name}": value for name, value in self.scores.summary.items()}, logger=False)

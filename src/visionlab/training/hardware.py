@@ -40,6 +40,14 @@ def resolve(config: TrainerConfig) -> TrainerConfig:
     )
 
 
+def for_any_machine(config: TrainerConfig) -> TrainerConfig:
+    """The configuration of a run that may have been trained elsewhere, for one device of whatever is here."""
+    update: dict[str, object] = {"accelerator": "auto", "devices": 1, "strategy": "auto"}
+    if config.precision == "16-mixed" and not torch.cuda.is_available():
+        update["precision"] = "auto"
+    return config.model_copy(update=update)
+
+
 def describe(config: TrainerConfig) -> str:
     """What a resolved configuration trains on, in words."""
     name = torch.cuda.get_device_name() if config.accelerator == "gpu" else cpu_name()

@@ -43,11 +43,7 @@ def load_run(name: str) -> LoadedRun:
     run = find_run(project.runs(), name)
     checkpoint = run.checkpoint()
     config = run.config()
-    # the machine may be another one than the run was trained on
-    anywhere = config.trainer.model_copy(
-        update={"accelerator": "auto", "devices": 1, "strategy": "auto", "precision": "auto"}
-    )
-    config = config.model_copy(update={"trainer": hardware.resolve(anywhere)})
+    config = config.model_copy(update={"trainer": hardware.resolve(hardware.for_any_machine(config.trainer))})
     datamodule = build_data(config)
     module = build_module(config, datamodule)
     load_weights(module, checkpoint)

@@ -81,7 +81,7 @@ def orthogonal_updates(updates: list[Tensor]) -> list[Tensor]:
         rows, columns = matrices.shape[1:]
         scaled = newton_schulz(matrices) * math.sqrt(max(1, rows / columns))
         for index, matrix in zip(indices, scaled, strict=True):
-            result[index] = matrix.view(shape)
+            result[index] = matrix.reshape(shape)
     return result
 
 

@@ -58,10 +58,10 @@ def cosine(config: CosineConfig) -> Schedule:
 
 
 def step(config: StepConfig) -> Schedule:
-    """The peak, multiplied by gamma from each milestone on."""
+    """The peak for the first step at least, multiplied by gamma from each milestone on."""
 
     def factor(step: int, total_steps: int) -> float:
-        passed = sum(step >= round(milestone * total_steps) for milestone in config.milestones)
+        passed = sum(step >= max(1, round(milestone * total_steps)) for milestone in config.milestones)
         return config.gamma**passed
 
     return factor

@@ -1,0 +1,14 @@
+"""What several networks are made of."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from visionlab.config.model import Activation
+
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+def activation(name: Activation) -> nn.Module:
+    """The activation function of that name, as a layer."""
+    return _ACTIVATIONS[name]()
