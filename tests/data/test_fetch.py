@@ -194,15 +194,16 @@ def test_a_silent_name_server_delays_neither_the_error_nor_the_exit():
     """A look-up of a host name cannot be interrupted, so the process must not wait for it at its end."""
     script = """
 import socket, time
-socket.getaddrinfo = lambda *_, **__: time.sleep(30)
+socket.getaddrinfo = lambda *_, **__: time.sleep(60)
 from visionlab.data import download
 download.ANSWER_WITHIN = 0.5
-print(download._silent(["http://nowhere.example/file"]))
+begin = time.monotonic()
+print(download._silent(["http://nowhere.example/file"]), time.monotonic() - begin)
 """
-    begin = time.monotonic()
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=25, check=True)
-    assert "no answer" in result.stdout
-    assert time.monotonic() - begin < 15
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    reasons, seconds = result.stdout.rsplit(maxsplit=1)
+    assert "no answer" in reasons
+    assert float(seconds) < 2
 
 
 def test_archive_that_is_there_needs_no_network(tiny, home):

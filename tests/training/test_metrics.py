@@ -14,6 +14,8 @@ from torch import Tensor
 from visionlab.errors import UserError
 from visionlab.training.metrics import CALIBRATION_BINS, ClassifierMetrics, Scores, rates
 
+LOSS = torch.nn.CrossEntropyLoss()
+
 
 def predictions(size: int, classes: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Logits (N, K) that are right more often than not, and labels (N,)."""
@@ -25,9 +27,9 @@ def predictions(size: int, classes: int, seed: int = 0) -> tuple[Tensor, Tensor]
 
 
 def score(logits: Tensor, labels: Tensor, batch: int = 7, positive: int | None = None) -> Scores:
-    gathered = ClassifierMetrics(logits.shape[1], top_k=2, positive=positive)
+    gathered = ClassifierMetrics(LOSS, logits.shape[1], top_k=2, positive=positive)
     for part, truth in zip(logits.split(batch), labels.split(batch), strict=True):
-        gathered.update(part, truth, torch.nn.functional.cross_entropy(part, truth))
+        gathered.update(part, truth)
     return gathered.compute()
 
 
@@ -115,10 +117,10 @@ def test_outputs_that_are_no_numbers_are_an_error_instead_of_class_0() -> None:
 
 def test_reset_forgets_everything() -> None:
     logits, labels = predictions(30, 3)
-    gathered = ClassifierMetrics(3, top_k=2, positive=None)
-    gathered.update(logits.flip(0), labels, torch.tensor(9.0))
+    gathered = ClassifierMetrics(LOSS, 3, top_k=2, positive=None)
+    gathered.update(logits.flip(0), labels)
     gathered.reset()
-    gathered.update(logits, labels, torch.nn.functional.cross_entropy(logits, labels))
+    gathered.update(logits, labels)
     assert_equals_reference(gathered.compute(), logits, labels)
 
 
@@ -128,11 +130,9 @@ def _share(rank: int, world_size: int, size: int, folder: str) -> None:
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size
     )
     logits, labels = predictions(size, 3)
-    gathered = ClassifierMetrics(3, top_k=2, positive=None)
+    gathered = ClassifierMetrics(LOSS, 3, top_k=2, positive=None)
     for part, truth in zip(logits.split(8), labels.split(8), strict=True):
-        mine, true = part[rank::world_size], truth[rank::world_size]
-        loss = torch.nn.functional.cross_entropy(mine, true) if len(true) else torch.tensor(0.0)
-        gathered.update(mine, true, loss)
+        gathered.update(part[rank::world_size], truth[rank::world_size])
     torch.save(gathered.compute(), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 

@@ -95,7 +95,10 @@ class FolderConfig(DataConfig):
     @classmethod
     def _absolute(cls, root: str) -> str:
         """A run is loaded again from other folders than it was started in."""
-        return str(Path(root).expanduser().absolute())
+        try:
+            return str(Path(root).expanduser().absolute())
+        except RuntimeError as error:
+            raise ValueError(f"expected a folder, given {root!r}: {error}") from error
 
 
 # Register a data set here.

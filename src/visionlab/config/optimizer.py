@@ -109,8 +109,19 @@ class StepConfig(Component):
         return self
 
 
+class ExponentialConfig(Component):
+    """From the start to the end by the same ratio at each step: falling, or rising as in a learning-rate range test."""
+
+    implementation: ClassVar[str] = "visionlab.training.schedules:exponential"
+
+    name: Literal["exponential"] = "exponential"
+    start_factor: float = Field(1.0, gt=0)
+    end_factor: float = Field(0.01, gt=0)
+
+
 # Register an optimizer or a schedule here.
 OptimizerChoice = Annotated[SgdConfig | AdamWConfig | MuonConfig, Field(discriminator="name")]
 ScheduleChoice = Annotated[
-    ConstantConfig | OneCycleConfig | TriangularConfig | CosineConfig | StepConfig, Field(discriminator="name")
+    ConstantConfig | OneCycleConfig | TriangularConfig | CosineConfig | StepConfig | ExponentialConfig,
+    Field(discriminator="name"),
 ]

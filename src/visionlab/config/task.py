@@ -9,15 +9,20 @@ from pydantic import Field
 from visionlab.config.base import Component
 
 
-class ClassifierConfig(Component):
+class TaskConfig(Component):
+    """What every task can be told."""
+
+    top_k: int = Field(5, ge=2, description="report top-k accuracy where there are more than k classes")
+    test_time_flip: bool = Field(False, description="test on the mean of the logits of each image and its mirror image")
+
+
+class ClassifierConfig(TaskConfig):
     """One label for each image."""
 
     implementation: ClassVar[str] = "visionlab.training.classifier:Classifier"
 
     name: Literal["classifier"] = "classifier"
-    top_k: int = Field(5, ge=2, description="report top-k accuracy where there are more than k classes")
-    test_time_flip: bool = Field(False, description="test on the mean of the logits of each image and its mirror image")
 
 
-# Register a LightningModule here: a union of one becomes `Annotated[A | B, Field(discriminator="name")]`.
+# Register a LightningModule here. README.md shows how the choice of one becomes a choice of two.
 TaskChoice = ClassifierConfig

@@ -30,7 +30,7 @@ class Raw:
         val: a validation set of the data set's own, or None: then `val_fraction` of `train` is split off.
         classes: names, by label.
         mean, std: per channel, of pixel values scaled to 0…1, or None: then they are computed from the training split.
-        notes: what a user should know about how the images were read, for example how many were left out.
+        notes: what was left out while reading, and how many of it. Words and spaces only: they become names of tags.
     """
 
     train: ImageSet
@@ -69,29 +69,31 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         if self._sets:
             return
         raw = self.read()
-        config, train, test = self.config, raw.train, raw.test
+        config = self.config
         self.classes, self.notes = raw.classes, dict(raw.notes)
         self._check_positive_class()
 
-        hashes = content_hashes(train.images)
-        test_hashes = content_hashes(test.images) if test is not None else []
-        self.fingerprint = fingerprint(hashes + test_hashes, torch.cat([train.labels, *([test.labels] if test else [])]))
-        if test is None:
-            keep, held_out = split(train, hashes, raw.test_fraction, seed=0, purpose="test")
-            test, test_hashes = train.subset(held_out), [hashes[i] for i in held_out.tolist()]
-            train, hashes = train.subset(keep), [hashes[i] for i in keep.tolist()]
-        val, val_hashes = raw.val, content_hashes(raw.val.images) if raw.val is not None else []
-        train, hashes = self._disjoint(train, hashes, test_hashes + val_hashes, "training images that are test images")
+        found = {"train": raw.train, "val": raw.val, "test": raw.test}
+        sets = {name: _Hashed.of(images) for name, images in found.items() if images is not None}
+        self.fingerprint = fingerprint({name: (part.hashes, part.images.labels) for name, part in sets.items()})
+        train = sets["train"]
+        if "test" not in sets:
+            train, sets["test"] = train.split(raw.test_fraction, 0, "test")
+        if "val" in sets:
+            sets["val"] = self._leave_out(sets["val"], sets["test"], "validation images also in the test set left out")
+            train = self._leave_out(train, sets["val"], "training images also in the validation set left out")
+        train = self._leave_out(train, sets["test"], "training images also in the test set left out")
         if config.fraction < 1:
-            _, used = split(train, hashes, config.fraction, config.split_seed, "fraction")
-            train, hashes = train.subset(used), [hashes[i] for i in used.tolist()]
-        if val is None and config.val_fraction > 0:
-            keep, held_out = split(train, hashes, config.val_fraction, config.split_seed, "validation")
-            train, val = train.subset(keep), train.subset(held_out)
-        if len(train) == 0:
-            raise UserError(f"data {config.name}: no training image is left after the splits")
-        self._sets = {"train": train, "test": test} | ({"val": val} if val is not None and len(val) else {})
-        self.mean, self.std = _statistics(train.images) if raw.mean is None else _given(raw)
+            _, train = train.split(config.fraction, config.split_seed, "fraction")
+        if "val" not in sets and config.val_fraction > 0:
+            train, sets["val"] = train.split(config.val_fraction, config.split_seed, "validation")
+        sets["train"] = train
+        for name, part in sets.items():
+            if len(part.hashes) == 0:
+                advice = "; data.val_fraction=0 trains without" if name == "val" and raw.val is None else ""
+                raise UserError(f"data {config.name}: no image is left for {name} after the splits{advice}")
+        self._sets = {name: sets[name].images for name in found if name in sets}
+        self.mean, self.std = _statistics(train.images.images) if raw.mean is None else _given(raw)
 
     def place(self, device: torch.device, rank: int, world_size: int, channels_last: bool) -> None:
         """Say where the loaders' batches are to be made and which share of them is this process's."""
@@ -163,14 +165,12 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             channels_last=place.channels_last,
         )
 
-    def _disjoint(
-        self, train: ImageSet, hashes: list[bytes], held_out: list[bytes], note: str
-    ) -> tuple[ImageSet, list[bytes]]:
-        """Leave out of the training images those that are also held out."""
-        keep = without(hashes, held_out)
-        if len(keep) < len(train):
-            self.notes[f"{note}, left out"] = len(train) - len(keep)
-        return train.subset(keep), [hashes[i] for i in keep.tolist()]
+    def _leave_out(self, part: _Hashed, held_out: _Hashed, note: str) -> _Hashed:
+        """`part` without the images that are also in `held_out`."""
+        rest = part.subset(without(part.hashes, held_out.hashes))
+        if len(rest.hashes) < len(part.hashes):
+            self.notes[note] = len(part.hashes) - len(rest.hashes)
+        return rest
 
     def _check_positive_class(self) -> None:
         positive = self.config.positive_class
@@ -180,6 +180,25 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             names = ", ".join(self.classes)
             expected = "one of the two classes" if len(self.classes) == 2 else "no value, as there are not two classes"
             raise UserError(f"data.positive_class: expected {expected} ({names}), given {positive!r}")
+
+
+@dataclass(frozen=True)
+class _Hashed:
+    """Images and the hash of each one's content."""
+
+    images: ImageSet
+    hashes: list[bytes]
+
+    @classmethod
+    def of(cls, images: ImageSet) -> _Hashed:
+        return cls(images, content_hashes(images.images))
+
+    def subset(self, indices: Tensor) -> _Hashed:
+        return _Hashed(self.images.subset(indices), [self.hashes[i] for i in indices.tolist()])
+
+    def split(self, fraction: float, seed: int, purpose: str) -> tuple[_Hashed, _Hashed]:
+        rest, taken = split(self.images, self.hashes, fraction, seed, purpose)
+        return self.subset(rest), self.subset(taken)
 
 
 @dataclass(frozen=True)
@@ -196,13 +215,14 @@ def _given(raw: Raw) -> tuple[Tensor, Tensor]:
 
 def _statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (C,) of (N, C, H, W) uint8 pixels scaled to 0…1."""
-    total = torch.zeros(images.shape[1], dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    for part in images.split(1024):
-        values = part.to(torch.float64) / 255
-        total += values.sum(dim=(0, 2, 3))
-        squares += values.square().sum(dim=(0, 2, 3))
-    count = images.numel() / images.shape[1]
-    mean = total / count
-    std = (squares / count - mean**2).clamp_min(0).sqrt().clamp_min(1 / 255)
-    return mean.float(), std.float()
+    channels = images.shape[1]
+    counts = torch.zeros(channels, 256, dtype=torch.float64)
+    for part in images.split(256):
+        for channel in range(channels):
+            counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256)
+    share = counts / counts.sum(dim=1, keepdim=True)
+    value = torch.arange(256, dtype=torch.float64) / 255
+    mean = share @ value
+    variance = (share * (value - mean.unsqueeze(1)).square()).sum(dim=1)
+    # an image set of one colour has no variance to divide by
+    return mean.float(), variance.sqrt().clamp_min(1 / 255).float()

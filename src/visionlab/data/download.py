@@ -26,11 +26,7 @@ HEADERS = {"User-Agent": "visionlab", "Accept-Encoding": "identity"}
 
 
 class DownloadError(Exception):
-    """No address delivered the file. `reasons` has a few words for each address."""
-
-    def __init__(self, reasons: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{url}: {reason}" for url, reason in reasons.items()))
-        self.reasons = reasons
+    """No address delivered the file; the message has a few words about each."""
 
 
 class _TooSlowError(Exception):
@@ -61,7 +57,7 @@ def download(archive: Archive, urls: Sequence[str], folder: Path) -> Path:
                 say(f"{archive.title}: {url}: {reasons[url]}")
                 if _is_final(error):
                     answering.remove(url)
-    raise DownloadError({url: reasons[url] for url in dict.fromkeys(urls)})
+    raise DownloadError("; ".join(f"{url}: {reasons[url]}" for url in dict.fromkeys(urls)))
 
 
 def say(line: str) -> None:
@@ -88,9 +84,10 @@ def _silent(urls: Sequence[str]) -> dict[str, str]:
     deadline = time.monotonic() + ANSWER_WITHIN
     for _ in urls:
         try:
-            url, reasons[url] = answers.get(timeout=max(deadline - time.monotonic(), 0))
+            url, reason = answers.get(timeout=max(deadline - time.monotonic(), 0))
         except queue.Empty:
             break
+        reasons[url] = reason
     return {url: reason for url, reason in reasons.items() if reason}
 
 

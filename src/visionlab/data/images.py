@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 HASH_BYTES = 16
@@ -51,16 +53,26 @@ def content_hashes(images: Tensor) -> list[bytes]:
     array = np.ascontiguousarray(images.numpy())
     shape = repr(array.shape[1:]).encode()
 
-    def hashes(part: np.ndarray) -> list[bytes]:
+    def hashes(part: NDArray[np.uint8]) -> list[bytes]:
         return [hashlib.blake2b(image, digest_size=HASH_BYTES, key=shape).digest() for image in part]
 
     # hashlib lets go of the interpreter's lock on images of 2 kB and more
     with ThreadPoolExecutor() as pool:
-        parts = pool.map(hashes, np.array_split(array.reshape(len(array), -1), 8))
+        parts = pool.map(hashes, np.array_split(array, 8))
     return [digest for part in parts for digest in part]
 
 
-def fingerprint(hashes: list[bytes], labels: Tensor) -> str:
-    """Identify labelled content whatever its order: equal for equal sets of (image, label) pairs."""
-    pairs = sorted(digest + int(label).to_bytes(4, "little") for digest, label in zip(hashes, labels, strict=True))
-    return hashlib.blake2b(b"".join(pairs), digest_size=HASH_BYTES).hexdigest()
+def fingerprint(splits: Mapping[str, tuple[list[bytes], Tensor]]) -> str:
+    """Identify labelled content, whatever the order of the images.
+
+    Args:
+        splits: by the name of each split, its images' hashes and labels (N,).
+
+    Returns:
+        Hexadecimal digits, the same only for the same sets of (split, image, label).
+    """
+    whole = hashlib.blake2b(digest_size=HASH_BYTES)
+    for name, (hashes, labels) in sorted(splits.items()):
+        pairs = [digest + label.to_bytes(4, "little") for digest, label in zip(hashes, labels.tolist(), strict=True)]
+        whole.update(f"{name} {len(pairs)} ".encode() + b"".join(sorted(pairs)))
+    return whole.hexdigest()

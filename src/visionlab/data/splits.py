@@ -30,31 +30,46 @@ def split(source: ImageSet, hashes: list[bytes], fraction: float, seed: int, pur
         The indices that remain and the indices split off, both in rising order. Every class with at least two units
         keeps one on either side, as long as 0 < fraction < 1.
     """
-    units = _units(source, hashes)
     labels = source.labels.tolist()
+    key = f"{purpose}:{seed}".encode()
     by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
-    for members in units:
-        majority = Counter(labels[i] for i in members).most_common(1)[0][0]
+    for members in _units(source, hashes):
         identity = min(hashes[i] for i in members)
-        order = hashlib.blake2b(identity, key=f"{purpose}:{seed}".encode(), digest_size=16).digest()
-        by_class[majority].append((order, members))
+        order = hashlib.blake2b(identity, key=key, digest_size=16).digest()
+        by_class[_majority([labels[i] for i in members])].append((order, members))
 
     taken: list[int] = []
     for ordered in by_class.values():
-        ordered.sort(key=lambda unit: unit[0])
-        wanted = round(fraction * sum(len(members) for _, members in ordered))
-        if 0 < fraction < 1 and len(ordered) > 1:
-            wanted = max(wanted, 1)
-        count = 0
-        for position, (_, members) in enumerate(ordered):
-            is_last = position == len(ordered) - 1
-            if count >= wanted or (is_last and fraction < 1 and count > 0):
-                break
+        for members in _take([members for _, members in sorted(ordered)], fraction):
             taken += members
-            count += len(members)
     split_off = torch.zeros(len(source), dtype=torch.bool)
     split_off[torch.tensor(taken, dtype=torch.long)] = True
     return (~split_off).nonzero().flatten(), split_off.nonzero().flatten()
+
+
+def _majority(labels: list[int]) -> int:
+    """The most frequent label; of several the least, as nothing may depend on the order of the files."""
+    if len(labels) == 1:
+        return labels[0]
+    counts = Counter(labels)
+    return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _take(units: list[list[int]], fraction: float) -> list[list[int]]:
+    """Those of `units`, in their order, that bring the number of images nearest to `fraction` of all."""
+    wanted = round(fraction * sum(len(unit) for unit in units))
+    taken, left, count = [], [], 0
+    for unit in units:
+        # a group larger than what is still wanted may be passed over
+        nearer = abs(count + len(unit) - wanted) < abs(count - wanted)
+        (taken if nearer else left).append(unit)
+        count += len(unit) * nearer
+    if 0 < fraction < 1 and len(units) > 1:
+        if not taken:
+            taken = [min(units, key=len)]
+        elif not left:
+            taken.remove(min(reversed(taken), key=len))
+    return taken
 
 
 def without(hashes: list[bytes], held_out: list[bytes]) -> Tensor:

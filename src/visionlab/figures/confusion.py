@@ -49,7 +49,7 @@ def _draw(counts: np.ndarray, classes: list[str], file: Path) -> None:
         _panel(axes[0], counts / top, numbers, classes, f"{np.trace(counts):,} of {counts.sum():,} right")
         _panel(axes[1], shares, percents, classes, f"accuracy {accuracy:.1%}; each row in %")
         part = file.with_name(f".{file.stem}.{os.getpid()}.png")
-        figure.savefig(part)
+        figure.savefig(part, bbox_inches="tight")
     part.replace(file)
 
 
@@ -64,7 +64,7 @@ def _panel(axes: object, shades: np.ndarray, texts: np.ndarray, classes: list[st
     step = -(-len(classes) // 50)  # a name for every class, up to 50
     ticks = range(0, len(classes), step)
     names = [classes[i] if len(classes[i]) <= 14 else classes[i][:13] + "…" for i in ticks]
-    short = max(len(name) for name in names) <= 2
+    short = len(classes) * max(len(name) for name in names) <= 45  # they fit side by side
     axes.set_xticks(ticks, names, rotation=0 if short else 45, ha="center" if short else "right", rotation_mode="anchor")
     axes.set_yticks(ticks, names)
     axes.tick_params(length=0, labelsize=10 if len(classes) <= MOST_NUMBERED else 7)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from visionlab.config.model import CnnConfig
+from visionlab.config.model import Activation, CnnConfig
 from visionlab.models.layers import activation
 
 PATCH = 2
@@ -70,7 +70,7 @@ class CNN(nn.Module):
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
 
 
-def _stage(channels: int, width: int, name: str) -> nn.Sequential:
+def _stage(channels: int, width: int, name: Activation) -> nn.Sequential:
     return nn.Sequential(
         _convolution(channels, width, kernel=4, stride=2),
         _norm(width),

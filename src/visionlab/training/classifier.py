@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
-from visionlab.config.task import ClassifierConfig
+from visionlab.config.task import TaskConfig
 from visionlab.data.loader import Batch
 from visionlab.training.metrics import ClassifierMetrics, Scores
 
@@ -32,7 +32,7 @@ class Classifier(pl.LightningModule):
 
     def __init__(
         self,
-        config: ClassifierConfig,
+        config: TaskConfig,
         network: nn.Module,
         loss: nn.Module,
         optimizer: OptimizerChoice,
@@ -44,7 +44,7 @@ class Classifier(pl.LightningModule):
         self.config = config
         self.network, self.loss = network, loss
         self.optimizer_config, self.schedule_config = optimizer, schedule
-        self.metrics = ClassifierMetrics(num_classes, config.top_k, positive)
+        self.metrics = ClassifierMetrics(loss, num_classes, config.top_k, positive)
         self.scores: Scores | None = None
 
     def forward(self, images: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class Classifier(pl.LightningModule):
         self.metrics.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self._measure(self(batch.images), batch)
+        self.metrics.update(self(batch.images), batch.targets)
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")
@@ -78,7 +78,7 @@ class Classifier(pl.LightningModule):
         self.metrics.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._measure(self.predict(batch.images), batch)
+        self.metrics.update(self.predict(batch.images), batch.targets)
 
     def on_test_epoch_end(self) -> None:
         self._report("test")
@@ -89,9 +89,6 @@ class Classifier(pl.LightningModule):
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def _measure(self, logits: Tensor, batch: Batch) -> None:
-        self.metrics.update(logits, batch.targets, self.loss(logits, batch.targets))
 
     def _report(self, split: str) -> None:
         self.scores = self.metrics.compute()

@@ -57,7 +57,7 @@ def fit(config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any
         module.network.compile()
     checkpoint = _checkpoint(recording.run, datamodule.has_validation)
     trainer = pl.Trainer(
-        **_arguments(config),
+        **common_arguments(config),
         callbacks=[*_callbacks(config, recording), checkpoint],
         logger=recording.logger or False,
         max_epochs=settings.max_epochs,
@@ -75,7 +75,7 @@ def evaluate(
 ) -> None:
     """Measure `module` on the test split, once; the scores are in `module.scores`."""
     place = PlaceData(bool(config.trainer.channels_last))
-    trainer = pl.Trainer(**_arguments(config), callbacks=[place, *callbacks], logger=False)
+    trainer = pl.Trainer(**common_arguments(config), callbacks=[place, *callbacks], logger=False)
     trainer.test(module, datamodule=datamodule, verbose=False)
 
 
@@ -85,8 +85,8 @@ def load_weights(module: Classifier, checkpoint: Path) -> None:
     module.load_state_dict(content["state_dict"])
 
 
-def _arguments(config: TrainConfig) -> dict[str, Any]:
-    """What fitting and testing have in common."""
+def common_arguments(config: TrainConfig) -> dict[str, Any]:
+    """The arguments of Lightning's Trainer that do not depend on what it is to do."""
     settings = config.trainer
     strategy = settings.strategy
     if strategy == "auto" and settings.devices != 1:

@@ -11,7 +11,7 @@ import warnings
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.functional.classification import (
     multiclass_auroc,
@@ -41,40 +41,36 @@ class Scores(NamedTuple):
 class ClassifierMetrics(Metric):
     """Gathers predictions batch by batch; `compute` gives the scores over all of them and all processes.
 
-    Keeps every prediction, N x K numbers of 4 bytes, as an exact area under the curve needs them.
+    Keeps every prediction, N x K numbers of 4 bytes: an exact area under the curve needs them all.
 
     Args:
+        loss: (logits (N, K), labels (N,)) -> mean over the images.
         num_classes: K.
         top_k: also report top-k accuracy, where K > k.
         positive: of two classes, the label that rates are reported for.
     """
 
     full_state_update = False
-    probabilities: list[Tensor]
+    logits: list[Tensor]
     labels: list[Tensor]
-    losses: Tensor
 
-    def __init__(self, num_classes: int, top_k: int, positive: int | None) -> None:
+    def __init__(self, loss: nn.Module, num_classes: int, top_k: int, positive: int | None) -> None:
         super().__init__()
+        self.loss = loss
         self.num_classes, self.positive = num_classes, positive
         self.top_k = top_k if num_classes > top_k else None
-        self.add_state("probabilities", default=[], dist_reduce_fx="cat")
+        self.add_state("logits", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
-        self.add_state("losses", default=torch.tensor(0.0), dist_reduce_fx="sum")
 
-    def update(self, logits: Tensor, labels: Tensor, loss: Tensor) -> None:
-        """Add a batch, which may be empty: every process has to add the same number of batches.
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch, which may be empty: every process has to add at least one.
 
         Args:
             logits: (B, K).
             labels: (B,) int64.
-            loss: scalar, the mean over the batch.
         """
-        # torchmetrics takes logits that happen to lie in 0…1 for probabilities: give it nothing but probabilities
-        self.probabilities.append(logits.detach().float().softmax(dim=1))
+        self.logits.append(logits.detach().float())
         self.labels.append(labels)
-        if len(labels) > 0:
-            self.losses += loss.detach().float() * len(labels)
 
     def compute(self) -> Scores:
         """The scores of everything added since the last reset.
@@ -82,7 +78,9 @@ class ClassifierMetrics(Metric):
         Raises:
             UserError: the network gave NaN or infinity; these would pass for predictions of class 0.
         """
-        probabilities, labels = _joined(self.probabilities), _joined(self.labels)
+        logits, labels = _joined(self.logits), _joined(self.labels)
+        # torchmetrics takes logits that happen to lie in 0…1 for probabilities: give it nothing but probabilities
+        probabilities = logits.softmax(dim=1)
         broken = int((~torch.isfinite(probabilities)).any(dim=1).sum())
         if broken:
             raise UserError(
@@ -100,7 +98,7 @@ class ClassifierMetrics(Metric):
         calibration = multiclass_calibration_error(
             probabilities, labels, self.num_classes, n_bins=CALIBRATION_BINS, validate_args=False
         )
-        summary |= {"calibration_error": float(calibration), "loss": float(self.losses) / len(labels)}
+        summary |= {"calibration_error": float(calibration), "loss": float(self.loss(logits, labels))}
         return Scores(summary, {name: values.tolist() for name, values in per_class.items()}, confusion)
 
 

@@ -11,7 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from visionlab.config.optimizer import ConstantConfig, CosineConfig, OneCycleConfig, StepConfig, TriangularConfig
+from visionlab.config.optimizer import (
+    ConstantConfig,
+    CosineConfig,
+    ExponentialConfig,
+    OneCycleConfig,
+    StepConfig,
+    TriangularConfig,
+)
 
 Schedule = Callable[[int, int], float]
 
@@ -65,6 +72,12 @@ def step(config: StepConfig) -> Schedule:
         return config.gamma**passed
 
     return factor
+
+
+def exponential(config: ExponentialConfig) -> Schedule:
+    """From start to end by the same ratio at each step."""
+    ratio = config.end_factor / config.start_factor
+    return lambda step, total_steps: config.start_factor * ratio ** min(step / total_steps, 1.0)
 
 
 def _peak_step(share: float, total_steps: int) -> int:

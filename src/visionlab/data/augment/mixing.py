@@ -47,27 +47,31 @@ def mix(
     )
 
 
-def symmetric_beta(alpha: float, generator: torch.Generator) -> Tensor:
-    """One number () float32 from Beta(alpha, alpha), for alpha > 0, drawn with `generator` and without rejection.
+def symmetric_beta(alpha: float, uniform: Tensor) -> Tensor:
+    """Numbers (…) from Beta(alpha, alpha), for alpha > 0, each made of four of `uniform` (4, …), from 0 to below 1.
 
-    Ulrich's formula (Devroye 1986, "Non-Uniform Random Variate Generation", chapter IX.4) gives a number from
-    Beta(alpha + 1, alpha + 1), that is the share of one of two gamma numbers in their sum; and a number from
-    Gamma(alpha) is one from Gamma(alpha + 1) times U ** (1 / alpha) (the same, chapter IX.3).
+    torch.distributions takes no generator, and a method with rejection would make the host wait for a GPU. Ulrich's
+    formula (Devroye 1986, "Non-Uniform Random Variate Generation", chapter IX.4) gives a number from
+    Beta(alpha + 1, alpha + 1): the share of one of two numbers from Gamma(alpha + 1) in their sum. Each of these times
+    U ** (1 / alpha) is a number from Gamma(alpha) (chapter IX.3), which leads to the share of one in their sum.
     """
-    draws = torch.rand(4, generator=generator, device=generator.device)
-    u, v, first, second = draws.neg().add(1).unbind()  # never 0, so that the logarithms are finite
+    u, v, first, second = uniform.neg().add(1).unbind()  # never 0, so that the logarithms are finite
     share = (1 + (1 - u ** (2 / (2 * alpha + 1))).sqrt() * torch.cos(2 * math.pi * v)) / 2
     # on the scale of logits, as a small alpha makes the powers too small for float32
     return (share.logit() + (first.log() - second.log()) / alpha).sigmoid()
 
 
+def _share(alpha: float, generator: torch.Generator) -> Tensor:
+    return symmetric_beta(alpha, torch.rand(4, generator=generator, device=generator.device))
+
+
 def _mixup_weights(alpha: float, size: torch.Size, generator: torch.Generator) -> Tensor:
     """The weight (1, 1, H, W) of the second image in each pixel: the same everywhere."""
-    return symmetric_beta(alpha, generator).expand(1, 1, *size)
+    return _share(alpha, generator).expand(1, 1, *size)
 
 
 def _cutmix_weights(alpha: float, size: torch.Size, generator: torch.Generator) -> Tensor:
     """The weight (1, 1, H, W) of the second image in each pixel: 1 in a rectangle, 0 outside."""
-    side = symmetric_beta(alpha, generator).sqrt()
+    side = _share(alpha, generator).sqrt()
     height, width = (side * size[0]).long(), (side * size[1]).long()
     return random_rectangles(1, size, height, width, generator).float()

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from visionlab.data import decode_cache
+from visionlab.data.decode_cache import decode_once
+from visionlab.errors import UserError
+
+NAMES = ("a.png", "b.png", "c.png")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three grey images of levels 10, 20 and 30."""
+    root = tmp_path / "images"
+    root.mkdir()
+    for number, name in enumerate(NAMES, start=1):
+        Image.new("L", (9, 9), 10 * number).save(root / name)
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def decoded_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are decoded from now on."""
+    names: list[str] = []
+    decode = decode_cache.decode
+
+    def counting(file: Path, *how: Any) -> Any:
+        names.append(file.name)
+        return decode(file, *how)
+
+    monkeypatch.setattr(decode_cache, "decode", counting)
+    return names
+
+
+def levels(images: torch.Tensor) -> list[int]:
+    """The grey level of each image, all of whose pixels have to be the same."""
+    flat = images.flatten(1)
+    assert (flat == flat[:, :1]).all()
+    return flat[:, 0].tolist()
+
+
+def test_images_stand_in_the_order_of_the_files(root: Path, cache: Path) -> None:
+    decoded = decode_once(root, ["c.png", "a.png", "b.png"], 8, "rgb", cache)
+    assert decoded.images.shape == (3, 3, 8, 8)
+    assert decoded.images.dtype == torch.uint8
+    assert levels(decoded.images) == [30, 10, 20]
+    assert decoded.broken == {}
+    assert decode_once(root, NAMES, 16, "grey", cache).images.shape == (3, 1, 16, 16)
+
+
+def test_many_files_are_decoded_in_blocks(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, decoded_files: list[str]
+) -> None:
+    monkeypatch.setattr(decode_cache, "BLOCK", 2)
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+    assert sorted(decoded_files) == list(NAMES)
+
+
+def test_a_second_call_decodes_nothing(root: Path, cache: Path, decoded_files: list[str]) -> None:
+    first = decode_once(root, NAMES, 8, "grey", cache)
+    decoded_files.clear()
+    second = decode_once(root, NAMES, 8, "grey", cache)
+    assert decoded_files == []
+    assert torch.equal(first.images, second.images)
+
+
+@pytest.mark.parametrize("change", ["content", "time", "added", "order", "missing"])
+def test_a_change_decodes_anew_and_replaces_the_old(
+    root: Path, cache: Path, decoded_files: list[str], change: str
+) -> None:
+    decode_once(root, NAMES, 8, "grey", cache)
+    decode_once(root, NAMES, 16, "grey", cache)
+    names, expected = list(NAMES), [10, 20, 30]
+    if change == "content":
+        Image.new("L", (30, 30), 99).save(root / "b.png")
+        expected[1] = 99
+    elif change == "time":
+        os.utime(root / "b.png", ns=(1, 1))
+    elif change == "added":
+        Image.new("L", (9, 9), 40).save(root / "d.png")
+        names, expected = [*names, "d.png"], [*expected, 40]
+    elif change == "order":
+        names, expected = names[::-1], expected[::-1]
+    else:
+        (root / "b.png").unlink()
+        expected[1] = 0
+    decoded_files.clear()
+    assert levels(decode_once(root, names, 8, "grey", cache).images) == expected
+    assert sorted(decoded_files) == sorted(names)
+    # one for each size, and nothing half-made
+    assert len(list(cache.glob("*/pixels.npy"))) == 2
+    assert len([entry for entry in cache.iterdir() if entry.is_dir()]) == 2
+
+
+def test_roots_do_not_share(root: Path, cache: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in NAMES:  # same names, lengths and times
+        shutil.copystat(root / name, shutil.copyfile(root / name, other / name))
+    decode_once(root, NAMES, 8, "grey", cache)
+    decode_once(other, NAMES, 8, "grey", cache)
+    assert len(list(cache.glob("*/pixels.npy"))) == 2
+
+
+def _cut(folder: Path) -> None:
+    os.truncate(folder / "pixels.npy", (folder / "pixels.npy").stat().st_size - 1)
+
+
+def _lengthen(folder: Path) -> None:
+    with (folder / "pixels.npy").open("ab") as stream:
+        stream.write(b"more")
+
+
+def _garble(folder: Path) -> None:
+    content = (folder / "pixels.npy").read_bytes()
+    (folder / "pixels.npy").write_bytes(b"garbage!" + content[8:])
+
+
+def _empty(folder: Path) -> None:
+    (folder / "pixels.npy").write_bytes(b"")
+
+
+def _other_shape(folder: Path) -> None:
+    np.save(folder / "pixels.npy", np.zeros((3, 1, 4, 4), np.uint8))
+
+
+def _no_reasons(folder: Path) -> None:
+    (folder / "broken.json").unlink()
+
+
+def _half_reasons(folder: Path) -> None:
+    (folder / "broken.json").write_text('{"1":')
+
+
+@pytest.mark.parametrize("damage", [_cut, _lengthen, _garble, _empty, _other_shape, _no_reasons, _half_reasons])
+def test_a_damaged_cache_is_made_again(root: Path, cache: Path, damage: Callable[[Path], None]) -> None:
+    decode_once(root, NAMES, 8, "grey", cache)
+    (folder,) = (file.parent for file in cache.glob("*/pixels.npy"))
+    damage(folder)
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+    assert np.load(folder / "pixels.npy").shape == (3, 1, 8, 8)
+
+
+def test_broken_files_are_black_and_remembered(root: Path, cache: Path, decoded_files: list[str]) -> None:
+    (root / "b.png").write_text("no image")
+    first = decode_once(root, NAMES, 8, "grey", cache)
+    decoded_files.clear()
+    second = decode_once(root, NAMES, 8, "grey", cache)
+    assert decoded_files == []
+    assert first.broken == second.broken == {1: "not an image of a known kind"}
+    assert levels(second.images) == [10, 0, 30]
+
+
+def test_the_tensor_may_be_written_to_but_the_file_stays(root: Path, cache: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch warns of memory that may not be written to
+        images = decode_once(root, NAMES, 8, "grey", cache).images
+    images.fill_(255)
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+
+
+def _decode_and_log(root: Path, cache: Path, log: Path, barrier: Any) -> None:
+    decode = decode_cache.decode
+
+    def logging(file: Path, *how: Any) -> Any:
+        with log.open("a") as stream:
+            stream.write(f"{file.name}\n")
+        return decode(file, *how)
+
+    decode_cache.decode = logging  # type: ignore[assignment]
+    barrier.wait()
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+
+
+def test_of_several_processes_one_decodes(root: Path, cache: Path, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")  # the libraries are imported already
+    log, barrier = tmp_path / "log", context.Barrier(4)
+    processes = [context.Process(target=_decode_and_log, args=(root, cache, log, barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert sorted(log.read_text().split()) == list(NAMES)
+
+
+def test_an_interruption_leaves_nothing(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_cache, "decode", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            decode_once(root, NAMES, 8, "grey", cache)
+    assert not [entry for entry in cache.iterdir() if entry.is_dir()]
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+
+
+def _interrupted(*how: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_what_a_killed_process_left_is_no_obstacle(root: Path, cache: Path) -> None:
+    decode_once(root, NAMES, 8, "grey", cache)
+    (folder,) = (file.parent for file in cache.glob("*/pixels.npy"))
+    folder.rename(cache / f"{folder.name.rpartition('-')[0]}.partial")
+    assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
+    assert not list(cache.glob("*.partial"))
+
+
+@pytest.mark.parametrize(("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EIO, "Input/output")])
+def test_a_disk_that_is_full_or_fails_is_told(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UserError, match=rf"images.* cannot be decoded into .*cache .*{words}"):
+        decode_once(root, NAMES, 8, "grey", cache)
+    assert not [entry for entry in cache.iterdir() if entry.is_dir()]
+
+
+def test_a_place_that_cannot_be_written_to_is_told(root: Path, cache: Path) -> None:
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(UserError, match="VISIONLAB_DATA names another place"):
+        decode_once(root, NAMES, 8, "grey", cache)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_shown_in_a_terminal_only(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decode_once(root, NAMES, 8, "grey", cache)
+    assert capsys.readouterr().err == ""
+    terminal = _Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    decode_once(root, NAMES, 16, "grey", cache)
+    assert "decoding images" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+
+
+def test_the_cache_is_plain_numpy(root: Path, cache: Path) -> None:
+    (root / "c.png").unlink()
+    decode_once(root, NAMES, 8, "rgb", cache)
+    (folder,) = (file.parent for file in cache.glob("*/pixels.npy"))
+    assert np.load(folder / "pixels.npy")[:, 0, 0, 0].tolist() == [10, 20, 0]
+    assert json.loads((folder / "broken.json").read_text()) == {"2": "No such file or directory"}
