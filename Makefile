@@ -1,5 +1,5 @@
 # `make help` lists the targets. Each sets up what it needs by itself.
-# PYTHON=python3.12 chooses the interpreter of a new environment, TORCH_BACKEND=cpu the smaller torch without CUDA.
+# PYTHON=python3.12 chooses the interpreter of a new environment, TORCH_BACKEND=cpu its smaller torch without CUDA.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -11,14 +11,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MLFLOW_PORT ?= 5000
+MLRUNS := $(or $(VISIONLAB_HOME),$(CURDIR))/mlruns
 
 ##@ Train
 .PHONY: train
-train: $(READY) ## the quick start: CIFAR-10 within 5 minutes on a laptop; ARGS="model.width=32" changes settings
+train: $(READY) ## CIFAR-10 in 5 minutes on a laptop; ARGS="model.width=32"
 	@$(BIN)/visionlab train $(ARGS)
 
 .PHONY: train-cifar10
-train-cifar10: $(READY) ## the same, but without CIFAR-10 it fails instead of training on digits
+train-cifar10: $(READY) ## the same, but fails where CIFAR-10 cannot be had
 	@$(BIN)/visionlab train experiment=cifar10_cnn $(ARGS)
 
 .PHONY: train-digits
@@ -27,9 +28,9 @@ train-digits: $(READY) ## the small built-in data set: seconds, no network
 
 .PHONY: ui
 ui: $(READY) ## the MLflow UI on the runs, on this machine only
-	@mkdir -p mlruns
+	@mkdir -p "$(MLRUNS)"
 	@echo "http://127.0.0.1:$(MLFLOW_PORT)  (Ctrl-C ends it)"
-	@$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db --host 127.0.0.1 --port $(MLFLOW_PORT)
+	@$(BIN)/mlflow ui --backend-store-uri "sqlite:///$(MLRUNS)/mlflow.db" --host 127.0.0.1 --port $(MLFLOW_PORT)
 
 ##@ Check
 .PHONY: test
@@ -45,27 +46,28 @@ lint: $(READY) ## style (ruff), types (mypy), shell scripts (shellcheck)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@git ls-files '*.sh' .ci/run | xargs $(BIN)/shellcheck
+	@$(BIN)/shellcheck .ci/run scripts/*.sh
 
 ##@ Project
 .PHONY: setup
 setup: $(READY) ## the environment alone
 
 .PHONY: schema
-schema: $(READY) ## write the JSON schemas that editors complete conf/**/*.yaml with
+schema: $(READY) ## the JSON schemas that editors complete conf/ with
 	@$(BIN)/visionlab schema
 
 .PHONY: lock
-lock: $(READY) ## resolve the dependencies anew into requirements.lock; ARGS=--upgrade takes newer versions
+lock: $(READY) ## resolve requirements.lock anew; ARGS=--upgrade for newer
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet $(ARGS) -o requirements.lock
 
 .PHONY: rename
 rename: $(READY) ## rename the package everywhere: make rename NAME=mylab
 	@$(BIN)/python scripts/rename.py "$(NAME)"
+	@$(MAKE) --no-print-directory setup
 
 .PHONY: clean
-clean: ## remove the environment and the caches; runs/, mlruns/ and data/ stay
+clean: ## remove environment and caches; runs/ mlruns/ data/ stay
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist conf/.schema
 	@find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
 
@@ -79,4 +81,9 @@ help: ## this list
 $(READY): requirements.lock pyproject.toml
 	@scripts/setup.sh "$(PYTHON)" "$(VENV)" "$(TORCH_BACKEND)"
 	@$(BIN)/visionlab schema > /dev/null
-	@touch $@
+	@pwd -P > $@
+
+# An environment that was moved or copied here with its folder is made anew.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif

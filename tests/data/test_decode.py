@@ -18,7 +18,9 @@ def quadrants(side: int = 48) -> Image.Image:
     """Four colours, so that every turn and every reflection shows."""
     image = Image.new("RGB", (2 * side, 2 * side))
     for number, color in enumerate((RED, GREEN, BLUE, GREY)):
-        image.paste(color, ((number % 2) * side, (number // 2) * side, (number % 2 + 1) * side, (number // 2 + 1) * side))
+        image.paste(
+            color, ((number % 2) * side, (number // 2) * side, (number % 2 + 1) * side, (number // 2 + 1) * side)
+        )
     return image
 
 

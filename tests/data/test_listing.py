@@ -23,7 +23,8 @@ def found(root: Path) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("train", "val", "test"), [("train", "val", "test"), ("training", "valid", "testing"), ("Train", "Validation", "TEST")]
+    ("train", "val", "test"),
+    [("train", "val", "test"), ("training", "valid", "testing"), ("Train", "Validation", "TEST")],
 )
 def test_split_folders_hold_a_folder_for_each_class(tmp_path: Path, train: str, val: str, test: str) -> None:
     touch(tmp_path, f"{train}/cat/1.png", f"{train}/dog/2.png", f"{val}/dog/3.png", f"{test}/cat/4.png")

@@ -12,7 +12,9 @@ from visionlab.data.splits import split, without
 
 def make(labels: Sequence[int], groups: Sequence[str] | None = None) -> tuple[ImageSet, list[bytes]]:
     """Images with the given labels, all of them different."""
-    images = ImageSet(torch.zeros(len(labels), 1, 1, 1), torch.tensor(labels), None if groups is None else tuple(groups))
+    images = ImageSet(
+        torch.zeros(len(labels), 1, 1, 1), torch.tensor(labels), None if groups is None else tuple(groups)
+    )
     return images, [number.to_bytes(4, "big") for number in range(len(labels))]
 
 

@@ -12,7 +12,7 @@ from visionlab.training.muon import Muon, newton_schulz, orthogonal_updates
 
 
 def group(*parameters: Tensor, orthogonal: bool = True, **settings: float) -> dict[str, Any]:
-    defaults = {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.0}
+    defaults = {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.0, "iterations": 5, "normalize": False}
     return {"params": list(parameters), "orthogonal": orthogonal} | defaults | settings
 
 
@@ -34,7 +34,7 @@ def float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("shape", [(16, 16), (24, 100), (100, 24)])
 def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
-    values = torch.linalg.svdvals(newton_schulz(random(5, *shape)))
+    values = torch.linalg.svdvals(newton_schulz(random(5, *shape), 5))
     # a square random matrix has singular values so near 0 that five iterations do not lift them
     assert values.max() < 1.25
     assert values[:, : min(shape) * 3 // 4].min() > 0.6
@@ -48,16 +48,16 @@ def test_iterations_apply_the_polynomial_to_the_singular_values(shape: tuple[int
     values = values / values.norm()
     for _ in range(5):
         values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
-    torch.testing.assert_close(newton_schulz(matrix.unsqueeze(0))[0], (u * values @ vh).float(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(newton_schulz(matrix.unsqueeze(0), 5)[0], (u * values @ vh).float(), atol=1e-4, rtol=0)
 
 
 def test_scale_of_the_gradient_makes_no_difference() -> None:
     matrices = random(1, 8, 30)
-    torch.testing.assert_close(newton_schulz(1e-4 * matrices), newton_schulz(matrices), atol=0.02, rtol=0)
+    torch.testing.assert_close(newton_schulz(1e-4 * matrices, 5), newton_schulz(matrices, 5), atol=0.02, rtol=0)
 
 
 def test_no_gradient_no_update() -> None:
-    assert torch.equal(newton_schulz(torch.zeros(2, 3, 4)), torch.zeros(2, 3, 4))
+    assert torch.equal(newton_schulz(torch.zeros(2, 3, 4), 5), torch.zeros(2, 3, 4))
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (24, 80), (80, 24)])
@@ -86,15 +86,15 @@ def test_a_filter_is_updated_as_the_matrix_it_reshapes_to(shape: tuple[int, ...]
 def test_updates_of_one_shape_are_computed_together_and_stay_apart() -> None:
     shapes = [(8, 4, 3, 3), (6, 10), (8, 4, 3, 3), (10, 6), (8, 4, 3, 3)]
     updates = [random(*shape, seed=seed) for seed, shape in enumerate(shapes)]
-    together = orthogonal_updates(updates)
+    together = orthogonal_updates(updates, 5)
     for update, result in zip(updates, together, strict=True):
         assert result.shape == update.shape
-        torch.testing.assert_close(result, orthogonal_updates([update])[0], atol=0.02, rtol=0)
+        torch.testing.assert_close(result, orthogonal_updates([update], 5)[0], atol=0.02, rtol=0)
 
 
 def test_tall_matrices_are_scaled_by_the_root_of_their_ratio() -> None:
     tall = random(40, 10)
-    torch.testing.assert_close(orthogonal_updates([tall])[0], 2 * orthogonal_updates([tall.T.contiguous()])[0].T)
+    torch.testing.assert_close(orthogonal_updates([tall], 5)[0], 2 * orthogonal_updates([tall.T.contiguous()], 5)[0].T)
 
 
 def test_memory_format_makes_no_difference() -> None:
@@ -191,3 +191,18 @@ def test_gradient_scaler_skips_a_step_that_overflowed() -> None:
     scaler.step(optimizer)
     assert weight.isfinite().all()
     assert not torch.equal(weight, random(3, 4))
+
+
+def test_normalized_weights_keep_the_norm_of_an_orthogonal_matrix() -> None:
+    weight = (7 * random(6, 2, 3, 3)).requires_grad_()
+    start = weight.detach().clone()
+    weight.grad = torch.zeros_like(weight)
+    Muon([group(weight, normalize=True)]).step()
+    assert weight.norm().item() == pytest.approx(6**0.5, rel=1e-5)
+    torch.testing.assert_close(weight / weight.norm(), start / start.norm())
+
+
+def test_fewer_iterations_are_further_from_orthogonal() -> None:
+    matrices = random(1, 16, 40)
+    spread = {n: torch.linalg.svdvals(newton_schulz(matrices, n)).std().item() for n in (1, 5)}
+    assert spread[5] < spread[1] / 2 or spread[5] < 0.15

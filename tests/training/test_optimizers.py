@@ -118,13 +118,12 @@ def test_muon_orthogonalises_filters_and_matrices_but_not_the_head(prefix: str) 
 
 def test_muon_has_rates_of_its_own_for_the_rest() -> None:
     network = Network()
-    config = MuonConfig(lr=0.03, momentum=0.7, sgd_lr=0.2, sgd_momentum=0.8)
+    config = MuonConfig(lr=0.03, momentum=0.7, sgd_lr=0.2, bias_lr=0.4, sgd_momentum=0.8)
     optimizer = build_muon(config, network)
     rates, momenta = settings(optimizer, network, "lr"), settings(optimizer, network, "momentum")
     assert (rates["conv.weight"], momenta["conv.weight"]) == (0.03, 0.7)
-    assert {(rates[name], momenta[name]) for name in ("conv.bias", "norm.weight", "position", "head.weight")} == {
-        (0.2, 0.8)
-    }
+    assert {(rates[name], momenta[name]) for name in ("position", "head.weight")} == {(0.2, 0.8)}
+    assert {(rates[name], momenta[name]) for name in ("conv.bias", "norm.weight")} == {(0.4, 0.8)}
 
 
 def test_muon_takes_the_last_linear_layer_for_the_head_where_none_is_named() -> None:

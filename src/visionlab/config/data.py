@@ -83,7 +83,7 @@ class FolderConfig(DataConfig):
     implementation: ClassVar[str] = "visionlab.data.folder:Folder"
 
     name: Literal["folder"] = "folder"
-    root: str = Field(min_length=1, description="the folder that holds train/, class folders or labels.csv")
+    root: str = Field(description="the folder that holds train/, class folders or labels.csv")
     image_size: int = Field(64, ge=8, le=1024, description="side in pixels that every image is brought to")
     color: Literal["rgb", "grey"] = "rgb"
     on_broken: Literal["fail", "skip"] = Field("fail", description="what to do about a file that cannot be read")
@@ -95,6 +95,8 @@ class FolderConfig(DataConfig):
     @classmethod
     def _absolute(cls, root: str) -> str:
         """A run is loaded again from other folders than it was started in."""
+        if not root:
+            raise ValueError("expected a folder, given ''")
         try:
             return str(Path(root).expanduser().absolute())
         except RuntimeError as error:

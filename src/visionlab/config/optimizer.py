@@ -47,9 +47,14 @@ class MuonConfig(OptimizerConfig):
     implementation: ClassVar[str] = "visionlab.training.optimizers:build_muon"
 
     name: Literal["muon"] = "muon"
-    lr: float = Field(0.02, gt=0, description="of filters and matrices")
+    lr: float = Field(0.02, gt=0, description="of filters and matrices but the last layer's")
     momentum: Momentum = 0.9
-    sgd_lr: float = Field(0.1, gt=0, description="of biases, normalisation and the last layer")
+    iterations: int = Field(5, ge=1, le=10, description="of Newton-Schulz in each step")
+    normalize: bool = Field(
+        False, description="before each step scale a layer's weights to the norm of an orthogonal matrix of its shape"
+    )
+    sgd_lr: float = Field(0.1, gt=0, description="of the last layer")
+    bias_lr: float = Field(0.1, gt=0, description="of biases and normalisation")
     sgd_momentum: Momentum = 0.9
 
 

@@ -16,7 +16,7 @@ from visionlab.data.images import ImageSet
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2470, 0.2435, 0.2616)
-FINGERPRINT = "dd1d25e851ececae22e0d1c249718481"
+FINGERPRINT = "d6e719ef8f96d01b18087f0031c7f0aa"  # of the published images, labels and split
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = ("test_batch",)
 

@@ -203,7 +203,7 @@ class _Hashed:
 
 @dataclass(frozen=True)
 class _Placement:
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     rank: int = 0
     world_size: int = 1
     channels_last: bool = False

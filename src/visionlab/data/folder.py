@@ -24,7 +24,7 @@ SHOWN = 3  # broken files told in full
 class Folder(ImageDataModule[FolderConfig]):
     """Images of any size and kind, brought to `image_size` x `image_size`; decoded once, into `VISIONLAB_DATA/.cache`.
 
-    How the folder has to look: see `visionlab.data.listing.list_images`; how images are scaled: `visionlab.data.decode`.
+    `visionlab.data.listing` says how the folder has to look, `visionlab.data.decode` how images are scaled.
     """
 
     @cached_property
@@ -40,7 +40,7 @@ class Folder(ImageDataModule[FolderConfig]):
         """Map the decoded images.
 
         Raises:
-            UserError: files are broken, and `on_broken` is fail, or no image of a class or a split is left without them.
+            UserError: files are broken, and `on_broken` is fail, or nothing is left of a class or a split.
         """
         listing, decoded = self.listing, self._decode()
         notes = dict(listing.notes)

@@ -58,7 +58,9 @@ def _majority(labels: list[int]) -> int:
 def _take(units: list[list[int]], fraction: float) -> list[list[int]]:
     """Those of `units`, in their order, that bring the number of images nearest to `fraction` of all."""
     wanted = round(fraction * sum(len(unit) for unit in units))
-    taken, left, count = [], [], 0
+    taken: list[list[int]] = []
+    left: list[list[int]] = []
+    count = 0
     for unit in units:
         # a group larger than what is still wanted may be passed over
         nearer = abs(count + len(unit) - wanted) < abs(count - wanted)

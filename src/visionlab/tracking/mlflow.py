@@ -54,6 +54,11 @@ class Shipment:
         self._offset: int = state["offset"]
         self._mlflow_run: str | None = state["mlflow_run"]
 
+    def send_all(self) -> None:
+        """Send what the journal holds by now."""
+        while self.send():
+            pass
+
     def send(self) -> bool:
         """Send a batch of records; whether there were any."""
         records, offset = journal.read(self._run.journal_file, self._offset, RECORDS_PER_BATCH)

@@ -61,9 +61,7 @@ def ship_everything(run: Run) -> None:
     """Send all that is left of a run's journal; errors of the server come through."""
     from visionlab.tracking.mlflow import Shipment
 
-    shipment = Shipment(run)
-    while shipment.send():
-        pass
+    Shipment(run).send_all()
 
 
 def main(folder: Path) -> None:
@@ -71,16 +69,21 @@ def main(folder: Path) -> None:
     # on machines that spare it, waiting costs training nothing
     os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from visionlab.tracking.mlflow import Shipment
+
     run, trainer = Run(folder), os.getppid()
+    shipment: Shipment | None = None
     pause = POLL_SECONDS
     while True:
-        ended = run.status() != "RUNNING" or os.getppid() != trainer
+        orphaned = os.getppid() != trainer
+        ended = orphaned or run.status() != "RUNNING"
         try:
-            ship_everything(run)
-        except Exception as error:  # whatever a server or a network may come up with: try again later
+            shipment = shipment or Shipment(run)
+            shipment.send_all()
+        except Exception as error:  # noqa: BLE001 - whatever a server or a network may come up with: try again later
             print(f"{time.strftime('%F %T')} {type(error).__name__}: {error}", flush=True)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if os.getppid() != trainer:
+            shipment, pause = None, min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if orphaned:
                 sys.exit(1)
         else:
             pause = POLL_SECONDS

@@ -36,6 +36,8 @@ def train(config: TrainConfig) -> Run | None:
     quieten()
     config = adapt(config)
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+    if config.trainer.accelerator == "cpu":
+        hardware.keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
     datamodule = build_data(config)
     module = build_module(config, datamodule)

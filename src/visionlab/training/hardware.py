@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from typing import Literal
 
 import torch
@@ -9,6 +11,9 @@ import torch
 from visionlab.config.trainer import TrainerConfig
 from visionlab.errors import UserError
 from visionlab.tracking.provenance import cpu_name
+
+# from malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -46,6 +51,18 @@ def for_any_machine(config: TrainerConfig) -> TrainerConfig:
     if config.precision == "16-mixed" and not torch.cuda.is_available():
         update["precision"] = "auto"
     return config.model_copy(update=update)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what tensors free, instead of giving it back and fetching it anew in each step.
+
+    On a CPU the pages of every large activation are otherwise unmapped, mapped and zeroed again: a sixth of the time of
+    a small network. Only the GNU library has the switch; elsewhere nothing happens.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe(config: TrainerConfig) -> str:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 # Coefficients of a quintic polynomial that is steep at 0: few iterations bring singular values near 1, if not to it.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-_ITERATIONS = 5
 _EPSILON = 1e-7
 
 
@@ -27,6 +26,9 @@ class Muon(torch.optim.Optimizer):
         groups: parameter groups. Each has `params`, `lr`, `momentum`, `weight_decay` and `orthogonal`: whether updates
             are orthogonalised, which needs parameters of at least 2 dimensions, or left as Nesterov momentum makes
             them. Weight decay is decoupled in either case: each step takes lr * weight_decay of a parameter away.
+            Orthogonal groups also have `iterations`, of Newton-Schulz, and `normalize`: whether a parameter is scaled
+            to norm sqrt(O) before each step, which keeps the ratio of update to weight the same throughout training
+            (Jordan 2024, airbench94_muon).
     """
 
     def __init__(self, groups: list[dict[str, Any]]) -> None:
@@ -45,7 +47,9 @@ class Muon(torch.optim.Optimizer):
                 continue
             updates = self._nesterov(parameters, group["momentum"])
             if group["orthogonal"]:
-                updates = orthogonal_updates(updates)
+                updates = orthogonal_updates(updates, group["iterations"])
+                if group["normalize"]:
+                    _normalize(parameters)
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(parameters, updates, alpha=-group["lr"])
         return loss
@@ -66,7 +70,13 @@ class Muon(torch.optim.Optimizer):
         return buffer
 
 
-def orthogonal_updates(updates: list[Tensor]) -> list[Tensor]:
+def _normalize(parameters: list[Tensor]) -> None:
+    """Scale each parameter (O, I, …) to norm sqrt(O), that of an orthogonal matrix of O rows."""
+    torch._foreach_div_(parameters, list(torch._foreach_norm(parameters)))
+    torch._foreach_mul_(parameters, [math.sqrt(len(parameter)) for parameter in parameters])
+
+
+def orthogonal_updates(updates: list[Tensor], iterations: int) -> list[Tensor]:
     """Orthogonalise each update, of shape (O, I, …), as a matrix of O rows.
 
     Updates of one shape are computed together. A matrix with more rows than columns has its update scaled up by
@@ -79,13 +89,13 @@ def orthogonal_updates(updates: list[Tensor]) -> list[Tensor]:
     for shape, indices in by_shape.items():
         matrices = torch.stack([updates[index] for index in indices]).flatten(2)  # (N, O, I * …)
         rows, columns = matrices.shape[1:]
-        scaled = newton_schulz(matrices) * math.sqrt(max(1, rows / columns))
+        scaled = newton_schulz(matrices, iterations) * math.sqrt(max(1, rows / columns))
         for index, matrix in zip(indices, scaled, strict=True):
             result[index] = matrix.reshape(shape)
     return result
 
 
-def newton_schulz(matrices: Tensor) -> Tensor:
+def newton_schulz(matrices: Tensor, iterations: int) -> Tensor:
     """Replace all singular values by values near 1: (N, rows, columns) -> the same shape, float32.
 
     The method starts from singular values of at most 1; the Frobenius norm is a bound of them that costs little.
@@ -95,7 +105,7 @@ def newton_schulz(matrices: Tensor) -> Tensor:
     is_tall = x.size(1) > x.size(2)
     if is_tall:
         x = x.mT
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         gram = x @ x.mT
         polynomial = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
         x = torch.baddbmm(x, polynomial, x, beta=_A)

@@ -43,14 +43,20 @@ def build_muon(config: MuonConfig, module: nn.Module) -> Optimizer:
     chosen = set(hidden)
     rest = [parameter for parameter in trainable if parameter not in chosen]
     groups: list[dict[str, Any]] = [
-        group | {"lr": config.lr, "momentum": config.momentum, "orthogonal": True}
+        group
+        | {"lr": config.lr, "momentum": config.momentum, "orthogonal": True}
+        | {"iterations": config.iterations, "normalize": config.normalize}
         for group in _decay_groups(hidden, config.weight_decay)
     ]
     groups += [
-        group | {"lr": config.sgd_lr, "momentum": config.sgd_momentum, "orthogonal": False}
+        group | {"lr": _sgd_rate(config, group), "momentum": config.sgd_momentum, "orthogonal": False}
         for group in _decay_groups(rest, config.weight_decay)
     ]
     return Muon(groups)
+
+
+def _sgd_rate(config: MuonConfig, group: dict[str, Any]) -> float:
+    return config.bias_lr if group["params"][0].ndim < 2 else config.sgd_lr
 
 
 def _trainable(module: nn.Module) -> list[nn.Parameter]:

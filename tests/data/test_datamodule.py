@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from visionlab.config.data import DigitsConfig
+from visionlab.data.datamodule import ImageDataModule, Raw
+from visionlab.data.images import ImageSet, content_hashes
+from visionlab.errors import UserError
+
+
+class Given(ImageDataModule[DigitsConfig]):
+    """A data set that is handed in."""
+
+    def __init__(self, raw: Raw, seed: int = 0, **settings: Any) -> None:
+        super().__init__(DigitsConfig(**settings), seed)
+        self.raw = raw
+        self.reads = 0
+
+    def read(self) -> Raw:
+        self.reads += 1
+        return self.raw
+
+
+def some(count: int, seed: int = 0, classes: int = 2) -> ImageSet:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (count, 3, 4, 4), dtype=torch.uint8, generator=generator)
+    return ImageSet(images, torch.arange(count) % classes)
+
+
+def join(*sets: ImageSet) -> ImageSet:
+    return ImageSet(torch.cat([one.images for one in sets]), torch.cat([one.labels for one in sets]))
+
+
+def prepared(train: ImageSet, test: ImageSet | None = None, val: ImageSet | None = None, **settings: Any) -> Given:
+    names = settings.pop("classes", ("cat", "dog"))
+    statistics = {key: settings.pop(key) for key in ("mean", "std", "test_fraction", "notes") if key in settings}
+    datamodule = Given(Raw(train, test, names, val=val, **statistics), **settings)
+    datamodule.setup()
+    return datamodule
+
+
+def content(images: ImageSet) -> set[bytes]:
+    return set(content_hashes(images.images))
+
+
+def test_an_official_test_set_stays_whole_and_in_order() -> None:
+    test = some(30, seed=1)
+    datamodule = prepared(some(200), test, val_fraction=0.25, split_seed=5)
+    assert torch.equal(datamodule.images("test").images, test.images)
+    assert datamodule.sizes == {"train": 150, "val": 50, "test": 30}
+    assert torch.bincount(datamodule.images("val").labels).tolist() == [25, 25]
+
+
+def test_without_one_a_share_is_held_out_the_same_for_every_seed() -> None:
+    tests = []
+    validations = set()
+    for split_seed, seed in ((0, 0), (1, 0), (2, 9)):
+        datamodule = prepared(some(200), seed=seed, split_seed=split_seed, test_fraction=0.3, val_fraction=0.1)
+        assert datamodule.sizes == {"train": 126, "val": 14, "test": 60}
+        tests.append(datamodule.images("test").images)
+        validations.add(frozenset(content(datamodule.images("val"))))
+    assert torch.equal(tests[0], tests[1])
+    assert torch.equal(tests[0], tests[2])
+    assert len(validations) == 3
+
+
+@pytest.mark.parametrize("own_test", [False, True])
+@pytest.mark.parametrize("own_val", [False, True])
+def test_splits_are_disjoint_by_content_whatever_is_given(own_test: bool, own_val: bool) -> None:
+    base = some(120)
+    first, second = base.subset(torch.arange(10)), base.subset(torch.arange(5, 15))
+    relabelled = ImageSet(first.images, 1 - first.labels)
+    train = join(base, second, relabelled)
+    val = join(some(20, seed=1), second, first) if own_val else None
+    test = join(some(20, seed=2), first) if own_test else None
+    datamodule = prepared(train, test, val, val_fraction=0.2)
+    parts = [content(datamodule.images(name)) for name in ("train", "val", "test")]
+    assert all(parts)
+    assert parts[0].isdisjoint(parts[1])
+    assert parts[0].isdisjoint(parts[2])
+    assert parts[1].isdisjoint(parts[2])
+    if own_test:
+        assert torch.equal(datamodule.images("test").images, test.images)  # type: ignore[union-attr]
+
+
+def test_what_is_left_out_is_counted() -> None:
+    train, val, test = some(60), some(10, seed=1), some(10, seed=2)
+    train = join(train, train.subset(torch.tensor([0])), val.subset(torch.arange(3)), test.subset(torch.arange(4)))
+    val = join(val, test.subset(torch.arange(2)))
+    datamodule = prepared(train, test, val, notes={"files that are not images left out": 5})
+    assert datamodule.notes == {
+        "files that are not images left out": 5,
+        "validation images also in the test set left out": 2,
+        "training images also in the validation set left out": 3,
+        "training images also in the test set left out": 4,
+    }
+    assert datamodule.sizes == {"train": 61, "val": 10, "test": 10}
+    assert all(note.replace(" ", "").isalpha() for note in datamodule.notes)
+
+
+def test_clean_data_has_no_notes() -> None:
+    assert prepared(some(60), some(10, seed=1)).notes == {}
+
+
+def test_a_fraction_is_stratified_and_leaves_the_test_set_alone() -> None:
+    datamodule = prepared(some(200, classes=4), some(40, seed=1), classes=tuple("abcd"), fraction=0.5, val_fraction=0.2)
+    assert datamodule.sizes == {"train": 80, "val": 20, "test": 40}
+    assert torch.bincount(datamodule.images("train").labels).tolist() == [20] * 4
+    whole = prepared(some(200, classes=4), classes=tuple("abcd"), val_fraction=0)
+    half = prepared(some(200, classes=4), classes=tuple("abcd"), fraction=0.5, val_fraction=0)
+    assert content(half.images("test")) == content(whole.images("test"))
+    assert content(half.images("train")) < content(whole.images("train"))
+
+
+def test_no_validation_trains_on_all() -> None:
+    datamodule = prepared(some(50), some(10, seed=1), val_fraction=0)
+    assert datamodule.sizes == {"train": 50, "test": 10}
+    assert not datamodule.has_validation
+    assert datamodule.val_dataloader() == []
+
+
+def test_a_validation_set_of_its_own_is_used() -> None:
+    datamodule = prepared(some(50), some(10, seed=1), some(12, seed=2), val_fraction=0.4)
+    assert datamodule.sizes == {"train": 50, "val": 12, "test": 10}
+
+
+def test_groups_part_in_no_split() -> None:
+    images = some(120)
+    groups = tuple(f"patient {i // 6}" for i in range(120))
+    datamodule = prepared(ImageSet(images.images, images.labels, groups), test_fraction=0.2, val_fraction=0.2)
+    found = [set(datamodule.images(name).groups or ()) for name in ("train", "val", "test")]
+    assert sum(len(part) for part in found) == 20 == len(set.union(*found))
+    assert min(len(part) for part in found) >= 2
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "message"),
+    [
+        (2, None, "no image is left for val after the splits; data.val_fraction=0 trains without"),
+        (10, 0, "no image is left for val after the splits$"),
+        (0, None, "no image is left for train after the splits"),
+    ],
+)
+def test_an_empty_split_is_a_mistake(train: int, val: int | None, message: str) -> None:
+    with pytest.raises(UserError, match=f"^data digits: {message}"):
+        prepared(some(train), some(4, seed=1), None if val is None else some(val, seed=2))
+
+
+def test_mean_and_std_are_those_of_the_training_pixels() -> None:
+    datamodule = prepared(some(600), some(5, seed=1), val_fraction=0.1)
+    values: Tensor = datamodule.images("train").images.double() / 255
+    torch.testing.assert_close(datamodule.mean.double(), values.mean(dim=(0, 2, 3)), atol=1e-6, rtol=0)
+    torch.testing.assert_close(datamodule.std.double(), values.std(dim=(0, 2, 3), correction=0), atol=1e-6, rtol=0)
+    batches = [batch.images for batch in datamodule.evaluation_loader("train", 100)]
+    normalised = torch.cat(batches)
+    torch.testing.assert_close(normalised.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(normalised.std(dim=(0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_one_colour_has_something_to_divide_by() -> None:
+    images = ImageSet(torch.full((8, 1, 4, 4), 7, dtype=torch.uint8), torch.arange(8) % 2)
+    datamodule = prepared(images, some(4, seed=1), val_fraction=0)
+    assert datamodule.mean.item() == pytest.approx(7 / 255)
+    assert datamodule.std.item() == pytest.approx(1 / 255)
+
+
+def test_given_statistics_are_kept() -> None:
+    datamodule = prepared(some(20), some(4, seed=1), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
+    torch.testing.assert_close(datamodule.mean, torch.tensor([0.1, 0.2, 0.3]))
+    torch.testing.assert_close(datamodule.std, torch.tensor([0.4, 0.5, 0.6]))
+
+
+def test_the_fingerprint_is_of_the_data_and_not_of_the_splits() -> None:
+    train, test = some(40), some(10, seed=1)
+    reference = prepared(train, test).fingerprint
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    assert prepared(train.subset(order), test, split_seed=4, val_fraction=0.3, seed=2).fingerprint == reference
+    assert prepared(train, test, some(4, seed=2)).fingerprint != reference
+    moved = prepared(train.subset(torch.arange(39)), join(test, train.subset(torch.tensor([39]))))
+    assert moved.fingerprint != reference
+
+
+def test_setup_reads_once() -> None:
+    datamodule = prepared(some(40), some(10, seed=1))
+    datamodule.setup("fit")
+    datamodule.setup("test")
+    assert datamodule.reads == 1
+
+
+def test_each_process_gets_its_share_of_every_loader() -> None:
+    seen: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    for rank in range(2):
+        datamodule = prepared(some(45), some(11, seed=1), val_fraction=0.2, batch_size=36, eval_batch_size=4)
+        datamodule.place(torch.device("cpu"), rank, 2, channels_last=True)
+        loaders = {"train": datamodule.train_dataloader(), "val": datamodule.val_dataloader()}
+        for name, loader in (loaders | {"test": datamodule.test_dataloader()}).items():
+            for batch in loader:
+                seen[name] += batch.indices.tolist()
+                assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert sorted(seen["train"]) == list(range(36))
+    assert sorted(seen["val"]) == list(range(9))
+    assert sorted(seen["test"]) == list(range(11))
+
+
+def test_only_training_is_shuffled() -> None:
+    datamodule = prepared(some(40), some(10, seed=1), seed=3)
+    assert datamodule.train_dataloader().order().tolist() != list(range(36))
+    assert datamodule.test_dataloader().order().tolist() == list(range(10))
+    other = prepared(some(40), some(10, seed=1), seed=4)
+    assert datamodule.train_dataloader().order().tolist() != other.train_dataloader().order().tolist()
+
+
+def test_one_batch_is_trained_and_validated_on() -> None:
+    datamodule = prepared(some(40), some(10, seed=1), batch_size=8)
+    datamodule.keep_one_batch()
+    assert datamodule.sizes == {"train": 8, "val": 8, "test": 10}
+    assert torch.equal(datamodule.images("train").images, datamodule.images("val").images)
+
+
+def test_the_positive_class() -> None:
+    assert prepared(some(40), some(10, seed=1)).positive == 1
+    assert prepared(some(40), some(10, seed=1), positive_class="cat").positive == 0
+    assert prepared(some(60, classes=3), some(9, seed=1, classes=3), classes=tuple("abc")).positive is None
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (("cat", "dog"), r"expected one of the two classes \(cat, dog\), given 'bird'"),
+        (("a", "b", "c"), r"expected no value, as there are not two classes \(a, b, c\), given 'bird'"),
+    ],
+)
+def test_a_positive_class_that_is_none_is_a_mistake(classes: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=rf"data\.positive_class: {message}"):
+        prepared(some(40), some(10, seed=1), classes=classes, positive_class="bird")
