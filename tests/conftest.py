@@ -1,4 +1,4 @@
-"""What every test shares: a home of its own, the command line in a fresh process, and skipping where there is no GPU."""
+"""What every test shares: a home of its own, the command line in a fresh process, no GPU tests without one."""
 
 from __future__ import annotations
 

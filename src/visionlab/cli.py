@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="visionlab", description="Image classification research on PyTorch Lightning.")
+    parser = argparse.ArgumentParser(
+        prog="visionlab", description="Image classification research on PyTorch Lightning."
+    )
     parser.add_argument("--version", action="version", version=f"visionlab {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = next((word for word in arguments if not word.startswith("-")), None)

@@ -141,5 +141,3 @@ def test_every_yaml_file_is_a_valid_choice() -> None:
         required = ["data.root=somewhere"] if file.stem == "folder" else []
         config = load_train_config([f"{file.parent.name}={file.stem}", *required])
         assert isinstance(config, TrainConfig)
-
-

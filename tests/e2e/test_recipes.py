@@ -41,8 +41,7 @@ def follow(blocks: list[tuple[str, str]], project: Path, home: Path) -> list[str
     printed = []
     for language, content in blocks:
         if language == "bash":
-            for line in content.splitlines():
-                printed.append(run(line, project, home))
+            printed += [run(line, project, home) for line in content.splitlines()]
             continue
         first, _, rest = content.partition("\n")
         file = project / first.removeprefix("# ")

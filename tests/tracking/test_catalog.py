@@ -52,7 +52,7 @@ def test_names_that_mean_no_run_or_several(make_run: MakeRun) -> None:
     runs = [make_run() for _ in range(2)]
     with pytest.raises(UserError, match=f"the newest are .*{runs[0].id}"):
         find_run(project.runs(), "zzzzzz")
-    with pytest.raises(UserError, match="expected one run, found .*type more of it"):
+    with pytest.raises(UserError, match=r"expected one run, found .*type more of it"):
         find_run(project.runs(), "")
 
 

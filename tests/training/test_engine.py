@@ -1,4 +1,4 @@
-"""Whole runs on a few digits: what they leave behind, that they repeat, and that the number of processes does not matter."""
+"""Whole runs on a few digits: what they leave behind, that they repeat, that the number of processes is no matter."""
 
 from __future__ import annotations
 
@@ -62,11 +62,13 @@ def test_a_run_leaves_config_journal_checkpoints_figures_and_report() -> None:
     assert report["test"]["accuracy"] == pytest.approx(right / total)
 
     records, _ = journal.read(finished.journal_file)
-    assert [record["kind"] for record in records][0::len(records) - 1] == ["start", "status"]
+    assert [record["kind"] for record in records][0 :: len(records) - 1] == ["start", "status"]
     assert finished.status() == "FINISHED"
     steps_per_epoch = next(r["step"] for r in records if "val/accuracy" in r.get("values", {}))
     curve = [(r["step"], r["values"]) for r in records if "train/loss" in r.get("values", {})]
-    assert [step for step, _ in curve] == sorted({*range(3, 2 * steps_per_epoch + 1, 3), steps_per_epoch, 2 * steps_per_epoch})
+    assert [step for step, _ in curve] == sorted(
+        {*range(3, 2 * steps_per_epoch + 1, 3), steps_per_epoch, 2 * steps_per_epoch}
+    )
     validations = [r["values"]["val/accuracy"] for r in records if "val/accuracy" in r.get("values", {})]
     assert len(validations) == 2
     assert report["validation"]["accuracy"] == max(validations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) ->
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
     total = 0.0
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
             total += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
@@ -66,7 +67,9 @@ def assert_equals_reference(scores: Scores, logits: Tensor, labels: Tensor) -> N
         assert scores.per_class["roc_auc"][i] == pytest.approx(area, abs=1e-5)
     top2 = reference.top_k_accuracy_score(truth, probabilities, k=2, labels=classes)
     assert scores.summary["top2_accuracy"] == pytest.approx(top2, abs=1e-6)
-    assert scores.summary["calibration_error"] == pytest.approx(expected_calibration_error(probabilities, truth), abs=1e-5)
+    assert scores.summary["calibration_error"] == pytest.approx(
+        expected_calibration_error(probabilities, truth), abs=1e-5
+    )
     assert scores.summary["loss"] == pytest.approx(reference.log_loss(truth, probabilities, labels=classes), abs=1e-5)
 
 

@@ -1,1 +1,1 @@
-"""One module for each command. Each has `add_arguments(parser)` and `run(arguments)`, and imports what it needs late."""
+"""One module a command, with `add_arguments(parser)` and `run(arguments)`; what is heavy is imported late."""

@@ -24,5 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
         ship_everything(found)
     except Exception as error:
         where = config.uri or "the local store"
-        raise UserError(f"{found.id}: {where} does not take it ({type(error).__name__}: {error}); try again later") from error
+        raise UserError(
+            f"{found.id}: {where} does not take it ({type(error).__name__}: {error}); try again later"
+        ) from error
     print(f"{found.id}: MLflow has all of it")

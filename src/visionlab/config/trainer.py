@@ -24,7 +24,9 @@ class TrainerConfig(Section):
     channels_last: bool | Literal["auto"] = Field("auto", description="auto: where the precision is bf16 or 16 bits")
     compile: bool = Field(False, description="torch.compile the network; needs a C++ compiler on a CPU")
     gradient_clip: float | None = Field(None, gt=0, description="greatest norm of all gradients together")
-    ema_decay: float | None = Field(None, gt=0, lt=1, description="decay per step of the averaged weights that are tested")
+    ema_decay: float | None = Field(
+        None, gt=0, lt=1, description="decay per step of the averaged weights that are tested"
+    )
     early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a gain")
     val_every: int = Field(1, ge=1, description="epochs from one validation to the next")
     log_every: int = Field(10, ge=1, description="steps from one write of the training curve to the next")

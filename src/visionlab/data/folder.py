@@ -82,7 +82,7 @@ class Folder(ImageDataModule[FolderConfig]):
         line += ", ".join(named + more)
         if self.config.on_broken == "fail":
             raise UserError(f"{line}; mend or remove them, or set data.on_broken=skip")
-        if rank_zero_only.rank == 0:
+        if rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             print(f"{line}; left out", file=sys.stderr)
 
 

@@ -45,7 +45,9 @@ def _draw(counts: np.ndarray, classes: list[str], file: Path) -> None:
         figure, axes = plt.subplots(1, 2, figsize=(2 * side + 0.8, side + 0.5), layout="constrained")
         top = max(float(counts.max()), 1.0)
         numbers = np.vectorize(lambda n: f"{n:,}")(counts)
-        percents = np.vectorize(lambda share: f"{100 * share:.0f}" if 0 < share < 0.995 else f"{share:.0%}"[:-1])(shares)
+        percents = np.vectorize(lambda share: f"{100 * share:.0f}" if 0 < share < 0.995 else f"{share:.0%}"[:-1])(
+            shares
+        )
         _panel(axes[0], counts / top, numbers, classes, f"{np.trace(counts):,} of {counts.sum():,} right")
         _panel(axes[1], shares, percents, classes, f"accuracy {accuracy:.1%}; each row in %")
         part = file.with_name(f".{file.stem}.{os.getpid()}.png")
@@ -65,7 +67,9 @@ def _panel(axes: object, shades: np.ndarray, texts: np.ndarray, classes: list[st
     ticks = range(0, len(classes), step)
     names = [classes[i] if len(classes[i]) <= 14 else classes[i][:13] + "…" for i in ticks]
     short = len(classes) * max(len(name) for name in names) <= 45  # they fit side by side
-    axes.set_xticks(ticks, names, rotation=0 if short else 45, ha="center" if short else "right", rotation_mode="anchor")
+    axes.set_xticks(
+        ticks, names, rotation=0 if short else 45, ha="center" if short else "right", rotation_mode="anchor"
+    )
     axes.set_yticks(ticks, names)
     axes.tick_params(length=0, labelsize=10 if len(classes) <= MOST_NUMBERED else 7)
     axes.spines[:].set_visible(False)

@@ -34,7 +34,9 @@ def find_run(folder: Path, name: str) -> Run:
     if len(matching) == 1:
         return matching[0]
     if matching:
-        raise UserError(f"run {name!r}: expected one run, found {', '.join(run.id for run in matching)}; type more of it")
+        raise UserError(
+            f"run {name!r}: expected one run, found {', '.join(run.id for run in matching)}; type more of it"
+        )
     recent = ", ".join(run.id for run in runs[:-4:-1])
     raise UserError(f"run {name!r}: expected a run id, a prefix of one, last or best; the newest are {recent}")
 

@@ -1,7 +1,8 @@
 """Copies a run's journal to MLflow. The only importer of mlflow.
 
-How far the journal has been sent is kept in `shipped.json`, by byte offset. A batch that was sent but not noted, because
-the process died in between, is sent again and changes nothing: points carry the journal's times and are the same rows.
+How far the journal has been sent is kept in `shipped.json`, by byte offset. A batch that was sent but not noted,
+because the process died in between, is sent again and changes nothing: points carry the journal's times and are the
+same rows.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ class Shipment:
             return False
         if self._mlflow_run is None:
             self._mlflow_run = self._create_run(records[0])
-        self._send_metrics([record for record in records if record["kind"] == "metrics"])
+        self._send_metrics(self._mlflow_run, [record for record in records if record["kind"] == "metrics"])
         for record in records:
-            self._send_other(record)
+            self._send_other(self._mlflow_run, record)
         self._offset = offset
         state = {"offset": offset, "mlflow_run": self._mlflow_run}
         write_atomically(self._run.path / "shipped.json", json.dumps(state))
@@ -99,17 +100,16 @@ class Shipment:
                 raise
             return str(found.experiment_id)
 
-    def _send_metrics(self, records: list[Record]) -> None:
+    def _send_metrics(self, run: str, records: list[Record]) -> None:
         metrics = [
             Metric(key, value, record["time"], record["step"])
             for record in records
             for key, value in record["values"].items()
         ]
         for part in _parts(metrics, METRICS_PER_CALL):
-            self._client.log_batch(self._mlflow_run, metrics=part)
+            self._client.log_batch(run, metrics=part)
 
-    def _send_other(self, record: Record) -> None:
-        run = self._mlflow_run
+    def _send_other(self, run: str, record: Record) -> None:
         match record["kind"]:
             case "start":
                 params = [Param(key, _param(value)) for key, value in record["params"].items()]

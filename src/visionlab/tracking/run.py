@@ -12,7 +12,7 @@ from visionlab.config.load import dump_config, read_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.tracking import journal
-from visionlab.tracking.journal import Journal
+from visionlab.tracking.journal import Journal, Record
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no 0, 1, i, l, o: ids are read aloud and typed
 
@@ -71,7 +71,7 @@ class Run:
         """Open the journal for writing."""
         return Journal(self.journal_file)
 
-    def start(self) -> journal.Record:
+    def start(self) -> Record:
         """The journal's first record: name, parameters and tags."""
         if self.journal_file.exists():
             records, _ = journal.read(self.journal_file, limit=1)

@@ -2,9 +2,9 @@
 
     python -m visionlab.tracking.shipper RUN_FOLDER
 
-A process of its own, at the lowest priority, rather than a thread: importing mlflow takes seconds of a thread's time that
-training would wait for, and a server that hangs cannot keep the training process from ending. It ends by itself when it
-has sent the run's final status, or when the training process is gone and nothing is left to send.
+A process of its own, at the lowest priority, rather than a thread: importing mlflow takes seconds of a thread's time
+that training would wait for, and a server that hangs cannot keep the training process from ending. It ends by itself
+when it has sent the run's final status, or when the training process is gone and nothing is left to send.
 """
 
 from __future__ import annotations

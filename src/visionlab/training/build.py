@@ -52,6 +52,7 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any]) -> Class
 
 def initialize_from_data(module: Classifier, datamodule: ImageDataModule[Any]) -> None:
     """Give a network that has a layer computed from data (`initialize`) normalised training images (N, C, H, W)."""
-    if hasattr(module.network, "initialize"):
+    initialize = getattr(module.network, "initialize", None)
+    if initialize is not None:
         loader = datamodule.evaluation_loader("train", INITIALIZATION_IMAGES)
-        module.network.initialize(next(iter(loader)).images)
+        initialize(next(iter(loader)).images)

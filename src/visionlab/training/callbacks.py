@@ -31,8 +31,8 @@ class PlaceData(Callback):
 class TrainingCurve(Callback):
     """Records the training loss and accuracy as means over `every` steps, and the results of each validation.
 
-    Every value is recorded at the number of steps that were done when it was measured. Training values stay on the device until then: one read every `every` steps instead of one a step.
-
+    Every value is recorded at the number of steps that were done when it was measured. Training values stay on the
+    device until then: one read every `every` steps instead of one a step.
     Attributes:
         latest: the last recorded values.
         images: how many have been trained on, over all processes.

@@ -1,7 +1,7 @@
 """The LightningModule that learns one label for each image.
 
-To change how it learns, subclass it and override one method: `training_step` for the step, `predict` for the evaluation,
-`configure_optimizers` for the rest. README.md has the recipe.
+To change how it learns, subclass it and override one method: `training_step` for the step, `predict` for the
+evaluation, `configure_optimizers` for the rest. README.md has the recipe.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Classifier(pl.LightningModule):
 
     def predict(self, images: Tensor) -> Tensor:
         """Logits (B, K) as they are tested: with `test_time_flip` the mean over each image and its mirror image."""
-        logits = self(images)
+        logits: Tensor = self(images)
         return (logits + self(images.flip(-1))) / 2 if self.config.test_time_flip else logits
 
     def on_validation_epoch_start(self) -> None:

@@ -65,7 +65,9 @@ def say_where(run: Run, everything_sent: bool | None) -> None:
         where = run.config().tracking.uri or f"{project.home() / 'mlruns'}; `make ui` shows it"
         _line("MLflow", where)
     elif everything_sent is False:
-        _line("MLflow", f"not all of it has arrived (see {run.path / 'shipper.log'}); `visionlab sync {run.id}` sends it")
+        _line(
+            "MLflow", f"not all of it has arrived (see {run.path / 'shipper.log'}); `visionlab sync {run.id}` sends it"
+        )
 
 
 def _value(name: str, value: float) -> str:

@@ -14,7 +14,7 @@ from visionlab.data.datamodule import ImageDataModule
 from visionlab.tracking.run import Run
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
-from visionlab.training.callbacks import KeepScores, PlaceData, StartShipping, TrainingCurve
+from visionlab.training.callbacks import KeepScores, PlaceData, StartShipping
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import adapt, trainer_arguments
 from visionlab.training.progress import Progress

@@ -90,6 +90,8 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> int:
     """The index at which the loss falls fastest per factor of the learning rate, before its lowest point."""
     end = int(losses.argmin()) + 1
     if end < 3:
-        raise UserError("lr-find: expected a loss that falls at some learning rate, but it only rose; lower optimizer.lr")
+        raise UserError(
+            "lr-find: expected a loss that falls at some learning rate, but it only rose; lower optimizer.lr"
+        )
     slopes = np.gradient(losses[:end], np.log(rates[:end]))
     return int(slopes.argmin())

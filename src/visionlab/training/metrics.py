@@ -1,8 +1,8 @@
 """What a classifier is measured by, exact under any number of processes.
 
-Predictions are gathered as they are and torchmetrics joins those of all processes; every number is then computed once, over
-all of them. The loaders pad nothing, so nothing is counted twice. The rates are arithmetic on the one confusion matrix, so
-that the numbers and the picture cannot disagree.
+Predictions are gathered as they are and torchmetrics joins those of all processes; every number is then computed once,
+over all of them. The loaders pad nothing, so nothing is counted twice. The rates are arithmetic on the one confusion
+matrix, so that the numbers and the picture cannot disagree.
 """
 
 from __future__ import annotations

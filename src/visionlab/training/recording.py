@@ -34,7 +34,7 @@ class Recording:
         self.run: Run | None = None
         self.logger: JournalLogger | None = None
         self.shipper: Shipper | None = None
-        if rank_zero_only.rank != 0:
+        if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return
         self.run = Run.create(project.runs(), config)
         self._journal = self.run.journal()
@@ -110,7 +110,7 @@ def _course(run: Run) -> tuple[int, dict[str, float]]:
     """The last step in the journal, and the validation results of the epoch that was best by accuracy."""
     records = [record for record in journal.read(run.journal_file)[0] if record["kind"] == "metrics"]
     validations = [record["values"] for record in records if "val/accuracy" in record["values"]]
-    best = max(validations, key=lambda values: values["val/accuracy"], default={})
+    best: dict[str, float] = max(validations, key=lambda values: values["val/accuracy"], default={})
     return (
         records[-1]["step"] if records else 0,
         {name.removeprefix("val/"): value for name, value in best.items() if name.startswith("val/")},
