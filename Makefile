@@ -1,5 +1,5 @@
 # `make help` lists the targets. Each sets up what it needs by itself.
-# PYTHON=python3.12 chooses the interpreter of a new environment, TORCH_BACKEND=cpu its smaller torch without CUDA.
+# PYTHON=python3.12 chooses the interpreter of a new environment, TORCH_BACKEND=cpu the smaller torch without CUDA.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -83,7 +83,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/visionlab schema > /dev/null
 	@pwd -P > $@
 
-# An environment that was moved or copied here with its folder is made anew.
+# An environment that was moved or copied here with its folder is made anew; another TORCH_BACKEND takes effect.
 ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+ifneq ($(filter-out $(shell cat $(VENV)/.torch-backend 2>/dev/null),$(TORCH_BACKEND)),)
 .PHONY: $(READY)
 endif

@@ -46,10 +46,10 @@ quiet=--quiet
 if [ -t 2 ]; then quiet=; fi
 into=(--python "$venv/bin/python")
 if [ -n "$backend" ]; then
-    echo "$backend" >"$remembered"
     "$uv" pip compile --quiet "${into[@]}" --torch-backend "$backend" --constraints requirements.lock \
         --group dev --no-header --no-annotate -o "$venv/requirements.txt" pyproject.toml
     "$uv" pip sync ${quiet:+"$quiet"} "${into[@]}" --torch-backend "$backend" "$venv/requirements.txt"
+    echo "$backend" >"$remembered"
 else
     "$uv" pip sync ${quiet:+"$quiet"} "${into[@]}" --require-hashes requirements.lock
 fi

@@ -139,8 +139,8 @@ def test_shrinking_is_antialiased_and_growing_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize("color", ["rgb", "grey"])
 def test_a_jpeg_decoded_at_a_fraction_of_its_size_looks_the_same(tmp_path: Path, color: Any) -> None:
     rng = np.random.default_rng(0)
-    coarse = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-    coarse.resize((800, 600), Image.Resampling.BICUBIC).save(tmp_path / "big.jpg", quality=95)
+    coarse = Image.fromarray(rng.integers(0, 256, (18, 24, 3), dtype=np.uint8))
+    coarse.resize((400, 300), Image.Resampling.BICUBIC).save(tmp_path / "big.jpg", quality=95)
     with Image.open(tmp_path / "big.jpg") as image:
         image.convert("RGB").save(tmp_path / "big.png")
     reduced, whole = (decode(tmp_path / name, 64, color).astype(int) for name in ("big.jpg", "big.png"))

@@ -157,9 +157,11 @@ def _half_reasons(folder: Path) -> None:
 def test_a_damaged_cache_is_made_again(root: Path, cache: Path, damage: Callable[[Path], None]) -> None:
     decode_once(root, NAMES, 8, "grey", cache)
     (folder,) = (file.parent for file in cache.glob("*/pixels.npy"))
+    length = (folder / "pixels.npy").stat().st_size
     damage(folder)
     assert levels(decode_once(root, NAMES, 8, "grey", cache).images) == [10, 20, 30]
     assert np.load(folder / "pixels.npy").shape == (3, 1, 8, 8)
+    assert (folder / "pixels.npy").stat().st_size == length
 
 
 def test_broken_files_are_black_and_remembered(root: Path, cache: Path, decoded_files: list[str]) -> None:

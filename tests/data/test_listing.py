@@ -55,6 +55,7 @@ def test_a_table_goes_before_folders(tmp_path: Path) -> None:
     touch(tmp_path, "train/cat/1.png", "train/dog/2.png")
     (tmp_path / "labels.csv").write_text("file,label\ntrain/dog/2.png,wolf\ntrain/cat/1.png,lynx\n")
     assert found(tmp_path) == {"train/cat/1.png": ("lynx", "train"), "train/dog/2.png": ("wolf", "train")}
+    assert [file.path for file in list_images(tmp_path).files] == ["train/cat/1.png", "train/dog/2.png"]
 
 
 def test_numbers_are_classes_in_their_order(tmp_path: Path) -> None:

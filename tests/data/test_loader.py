@@ -114,8 +114,14 @@ def test_a_step_has_the_same_values_whether_or_not_the_steps_before_it_were_run(
 
 
 def test_ranks_draw_different_numbers() -> None:
-    one, other = shares(2, count=8, transform=noise)
-    assert not torch.equal(one[0].images % 1, other[0].images % 1)
+    seeds: list[int] = []
+
+    def logging(images: Tensor, labels: Tensor, indices: Tensor, epoch: int, generator: torch.Generator) -> Any:
+        seeds.append(generator.initial_seed())
+        return images, labels
+
+    shares(3, count=8, transform=logging)
+    assert len(seeds) == len(set(seeds)) == 6
 
 
 def test_normalisation_is_plain_arithmetic() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from visionlab.commands.overrides import add_overrides
@@ -47,7 +46,22 @@ def _quick_start(overrides: list[str]) -> TrainConfig:
     except DataUnavailableError as error:
         frame = "=" * 100
         print(frame, "CIFAR-10 IS NOT HERE, so this first run trains on the small built-in digits instead.", sep="\n")
-        print(error, frame, sep="\n")
-        sys.stdout.flush()
-        return load_train_config([FALLBACK, *overrides])
+        print(error, frame, sep="\n", flush=True)
+        return _fallback(overrides)
     return config
+
+
+def _fallback(overrides: list[str]) -> TrainConfig:
+    """The fallback's configuration, with those of the overrides that fit it: some may have been for CIFAR-10."""
+    from visionlab.config.load import load_train_config
+    from visionlab.errors import ConfigError
+
+    fitting: list[str] = []
+    for override in overrides:
+        try:
+            load_train_config([FALLBACK, *fitting, override])
+        except ConfigError:
+            print(f"left out, as the digits have no such setting: {override}", flush=True)
+        else:
+            fitting.append(override)
+    return load_train_config([FALLBACK, *fitting])
