@@ -23,6 +23,8 @@ from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run, write_atomically
 
 RUN_TAG = "visionlab.run"
+# the UI then opens the experiment on its training runs instead of guessing what it is for
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 RECORDS_PER_BATCH = 500
 METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100  # MLflow's own limits
 LONGEST_PARAM = 250  # what is longer would be cut silently
@@ -92,7 +94,7 @@ class Shipment:
         local = self._config.tracking.uri is None
         location = (project.home() / "mlruns" / "artifacts" / name).as_uri() if local else None
         try:
-            return str(self._client.create_experiment(name, artifact_location=location))
+            return str(self._client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         except MlflowException:
             # another run has created it in the meantime
             found = self._client.get_experiment_by_name(name)
