@@ -109,6 +109,16 @@ def test_the_command_line_wins_over_the_experiment_and_this_over_the_defaults() 
     assert load_train_config(["experiment=digits", "trainer.max_epochs=77"]).trainer.max_epochs == 77
 
 
+def test_another_choice_leaves_the_experiments_settings_for_its_own_choice_behind(conf: Path) -> None:
+    (conf / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: cnn\n  - override /optimizer: muon\n"
+        "model: {width: 12}\noptimizer: {lr: 0.3, momentum: 0.1}\n"
+    )
+    config = load_train_config(["experiment=mine", "model=resnet", "model.depth=20", "optimizer=muon"])
+    assert config.model.model_dump() == {"name": "resnet", "depth": 20, "width": None}
+    assert (config.optimizer.lr, config.optimizer.model_dump()["momentum"]) == (0.3, 0.1)
+
+
 def test_values_with_characters_that_hydra_wants_quoted() -> None:
     config = load_train_config(["experiment=digits", "data.positive_class=~/my leaves (new)/it's"])
     assert config.data.positive_class == "~/my leaves (new)/it's"

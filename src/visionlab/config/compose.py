@@ -25,6 +25,7 @@ from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
 
 COMMAND_LINE = "command line"
+EXPERIMENT = "experiment"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,13 @@ def compose_config(conf: Path, name: str, arguments: list[str]) -> Composed:
     if mistakes:
         raise ConfigError(mistakes)
 
+    values, sources = _compose(conf, name, overrides)
+    for group, section in _chosen_by_hand(conf, name, overrides).items():
+        values[group] = section
+    return Composed(values, frozenset(override.key_or_group for override in overrides), sources)
+
+
+def _compose(conf: Path, name: str, overrides: list[Override]) -> tuple[dict[str, Any], list[Source]]:
     typed = [_as_hydra(conf, override) for override in overrides]
     GlobalHydra.instance().clear()
     try:
@@ -102,8 +110,25 @@ def compose_config(conf: Path, name: str, arguments: list[str]) -> Composed:
     except (yaml.YAMLError, HydraException, OmegaConfBaseException) as error:
         raise ConfigError([_explain(error)]) from None
     assert isinstance(values, dict)
-    said = frozenset(override.key_or_group for override in overrides)
-    return Composed({str(key): value for key, value in values.items()}, said, _sources(conf, defaults))
+    return {str(key): value for key, value in values.items()}, _sources(conf, defaults)
+
+
+def _chosen_by_hand(conf: Path, name: str, overrides: list[Override]) -> dict[str, Any]:
+    """The sections for which the command line chooses something else than the experiment does.
+
+    The experiment's settings of such a section were meant for its own choice: they are left out.
+    """
+    plain = [override for override in overrides if override.key_or_group != EXPERIMENT]
+    choices = {override.key_or_group for override in plain if (conf / override.key_or_group).is_dir()}
+    if len(plain) == len(overrides) or not choices:
+        return {}
+    unchosen, _ = _compose(conf, name, [override for override in overrides if override.key_or_group == EXPERIMENT])
+    chosen, _ = _compose(conf, name, plain)
+    return {
+        group: chosen[group]
+        for group in choices
+        if isinstance(chosen.get(group), dict) and chosen[group].get("name") != unchosen[group].get("name")
+    }
 
 
 def _parse(conf: Path, argument: str) -> Override:
