@@ -41,16 +41,17 @@ if [ -z "$uv" ]; then
     fi
 fi
 
-echo "set-up: installing the packages (several GB the first time; the README says how to have less)"
 quiet=--quiet
 if [ -t 2 ]; then quiet=; fi
 into=(--python "$venv/bin/python")
 if [ -n "$backend" ]; then
+    echo "set-up: installing the packages, with PyTorch's $backend build"
     "$uv" pip compile --quiet "${into[@]}" --torch-backend "$backend" --constraints requirements.lock \
         --group dev --no-header --no-annotate -o "$venv/requirements.txt" pyproject.toml
     "$uv" pip sync ${quiet:+"$quiet"} "${into[@]}" --torch-backend "$backend" "$venv/requirements.txt"
     echo "$backend" >"$remembered"
 else
+    echo "set-up: installing the packages (several GB the first time; the README says how to have less)"
     "$uv" pip sync ${quiet:+"$quiet"} "${into[@]}" --require-hashes requirements.lock
 fi
 "$uv" pip install --quiet "${into[@]}" --no-deps --no-build-isolation --editable .

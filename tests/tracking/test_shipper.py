@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -44,3 +45,15 @@ def test_starting_a_shipper_does_not_import_mlflow_here(make_run: MakeRun) -> No
     shipping.start()
     assert ("mlflow" in sys.modules) == before
     assert shipping.finish()
+
+
+def test_the_shipper_of_a_run_that_was_killed_sends_what_is_there_and_ends(make_run: MakeRun) -> None:
+    run = make_run(points=3, status=None)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    shipping = [sys.executable, "-m", "visionlab.tracking.shipper", str(run.path), str(ended.pid)]
+    assert subprocess.run(shipping, timeout=60, check=False).returncode == 0
+
+    from visionlab.tracking.mlflow import shipped
+
+    assert shipped(run)["offset"] == run.journal_file.stat().st_size

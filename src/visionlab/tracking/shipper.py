@@ -1,6 +1,6 @@
 """The process that copies a run's journal to MLflow while the run goes on.
 
-    python -m visionlab.tracking.shipper RUN_FOLDER
+    python -m visionlab.tracking.shipper RUN_FOLDER PID_OF_THE_TRAINING_PROCESS
 
 A process of its own, at the lowest priority, rather than a thread: importing mlflow takes seconds of a thread's time
 that training would wait for, and a server that hangs cannot keep the training process from ending. It ends by itself
@@ -37,7 +37,7 @@ class Shipper:
         log = (self._run.path / "shipper.log").open("ab")
         # a session of its own: Ctrl-C in the terminal is for the training process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "visionlab.tracking.shipper", str(self._run.path)],
+            [sys.executable, "-m", "visionlab.tracking.shipper", str(self._run.path), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -64,14 +64,14 @@ def ship_everything(run: Run) -> None:
     Shipment(run).send_all()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, trainer: int) -> None:
     """Ship until the run has ended and its last record is sent."""
     # on machines that spare it, waiting costs training nothing
     os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from visionlab.tracking.mlflow import Shipment
 
-    run, trainer = Run(folder), os.getppid()
+    run = Run(folder)
     shipment: Shipment | None = None
     pause = POLL_SECONDS
     while True:
@@ -93,4 +93,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
