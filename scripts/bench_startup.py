@@ -3,10 +3,10 @@
     python scripts/bench_startup.py
     python scripts/bench_startup.py --pairs 15 --experiment digits
 
-Both are fresh processes, one after the other, in alternating order. The time of the imports ends when the last of them is
-done, that of the training when the journal has the loss of the first step. Nothing in the training process is changed for
-it: `trainer.log_every=1` makes it record every step. Tracking is on. A first pair, which may have to read the libraries
-from the disk, is not counted.
+Both are fresh processes, one after the other, in alternating order. The time of the imports ends when the last of them
+is done, that of the training when the journal has the loss of the first step. Nothing in the training process is
+changed for it: `trainer.log_every=1` makes it record every step. Tracking is on. A first pair, which may have to read
+the libraries from the disk, is not counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pathlib import Path
 
 from bench_lib import median_ratio, positive, print_table, spread
 
-from visionlab import project
 from visionlab.tracking import journal
 from visionlab.tracking.provenance import cpu_name
 
@@ -67,7 +66,7 @@ def time_first_step(experiment: str) -> float:
     """Seconds from the start of a training process to the end of its first step."""
     command = [sys.executable, "-m", "visionlab", "train", f"experiment={experiment}", "trainer.log_every=1"]
     with tempfile.TemporaryDirectory() as home, (Path(home) / "output").open("w+") as output:
-        environment = os.environ | {"VISIONLAB_HOME": home, "VISIONLAB_DATA": str(project.data())}
+        environment = os.environ | {"VISIONLAB_HOME": home}
         started = time.time()
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:

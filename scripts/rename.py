@@ -32,7 +32,7 @@ class Renaming:
     """
 
     def __init__(self, old: str, new: str) -> None:
-        self.old, self.new = old, new
+        self.new = new
         self._mention = re.compile(rb"(?<![A-Za-z0-9])%b(?![A-Za-z0-9])" % old.encode(), re.IGNORECASE)
 
     def text(self, content: bytes) -> bytes:

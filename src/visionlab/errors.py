@@ -15,5 +15,9 @@ class ConfigError(UserError):
         self.lines = lines
 
 
+class DamagedDataError(UserError):
+    """A data set is on this machine, but not as it was published."""
+
+
 class DataUnavailableError(UserError):
     """A data set is neither on this machine nor to be had from any of its addresses."""

@@ -49,9 +49,12 @@ def test_a_mistake_is_one_line_that_says_all(override: str, expected: list[str])
 
 
 def test_every_mistake_has_its_line() -> None:
-    found = lines("trainer.max_epoch=3", "optimizer.lr=abc", "data.batch_size=0", "trainer.precision=bf17")
+    found = lines(
+        "trainer.max_epoch=3", "optimizer.lr=abc", "data.batch_size=0", "trainer.precision=bf17", "model=cnnn"
+    )
     assert sorted(line.partition(":")[0] for line in found) == [
         "data.batch_size",
+        "model",
         "optimizer.lr",
         "trainer.max_epoch",
         "trainer.precision",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from visionlab.errors import DataUnavailableError
+from visionlab.errors import DamagedDataError, DataUnavailableError
 
 FILES = {"batches.meta": b"names", "data_batch_1": b"images"}
 
@@ -30,7 +30,7 @@ def test_whole_folder_passes(archive, folder):
 def test_files_missing_or_cut_off_are_named(archive, folder):
     (folder / "batches.meta").unlink()
     (folder / "data_batch_1").write_bytes(b"imag")
-    with pytest.raises(DataUnavailableError) as caught:
+    with pytest.raises(DamagedDataError) as caught:
         archive.check_sizes(folder)
     faults, advice = str(caught.value).splitlines()
     assert faults == f"Tiny: {folder} is damaged: batches.meta is missing, data_batch_1 has 4 bytes instead of 6."
@@ -40,7 +40,7 @@ def test_files_missing_or_cut_off_are_named(archive, folder):
 def test_altered_file_is_named(archive, folder):
     (folder / "data_batch_1").write_bytes(b"imagos")
     archive.check_sizes(folder)
-    with pytest.raises(DataUnavailableError, match=r"damaged: data_batch_1 has another content"):
+    with pytest.raises(DamagedDataError, match=r"damaged: data_batch_1 has another content"):
         archive.check_content(folder)
 
 

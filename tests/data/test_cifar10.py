@@ -16,7 +16,7 @@ from visionlab import project
 from visionlab.config.data import Cifar10Config
 from visionlab.data import cifar10, cifar10_files
 from visionlab.data.cifar10 import Cifar10
-from visionlab.errors import DataUnavailableError
+from visionlab.errors import DamagedDataError
 
 REAL = project.data() / "cifar-10-batches-py"
 CLASSES = [b"airplane", b"automobile", b"bird", b"cat", b"deer", b"dog", b"frog", b"horse", b"ship", b"truck"]
@@ -99,7 +99,7 @@ def test_altered_batch_is_named(folder, position):
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataUnavailableError, match="damaged: data_batch_3 has another content"):
+    with pytest.raises(DamagedDataError, match="damaged: data_batch_3 has another content"):
         Cifar10(Cifar10Config()).setup()
 
 
@@ -127,7 +127,7 @@ def test_data_folder_may_be_the_batches_folder_itself(folder, monkeypatch):
 
 def test_folder_that_lacks_a_file_is_not_replaced(folder):
     (folder / "test_batch").unlink()
-    with pytest.raises(DataUnavailableError, match="damaged: test_batch is missing"):
+    with pytest.raises(DamagedDataError, match="damaged: test_batch is missing"):
         cifar10_files.ensure_cifar10(Cifar10Config())
     assert (folder / "data_batch_1").exists()
 

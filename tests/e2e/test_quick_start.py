@@ -1,4 +1,4 @@
-"""Bare `visionlab train`: CIFAR-10 where it can be had, else a loud word and the digits; an explicit choice is strict."""
+"""Bare `visionlab train`: CIFAR-10 where it can be had, else, loudly, the digits; an explicit choice is strict."""
 
 from __future__ import annotations
 

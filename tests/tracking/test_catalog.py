@@ -42,6 +42,13 @@ def test_the_best_is_sought_among_runs_on_the_same_data(make_run: MakeRun) -> No
     assert find_run(project.runs(), "best").id == digits.id
 
 
+def test_the_best_is_no_other_version_of_the_data_and_no_debugging(make_run: MakeRun) -> None:
+    make_run(accuracy=0.99, **{"data.fingerprint": "old"})
+    make_run("debug=overfit", accuracy=1.0, **{"data.fingerprint": "new"})
+    real = make_run(accuracy=0.5, **{"data.fingerprint": "new"})
+    assert find_run(project.runs(), "best").id == real.id
+
+
 @pytest.mark.parametrize("name", ["last", "best", "abcd"])
 def test_no_run_yet(name: str, home: Path) -> None:
     with pytest.raises(UserError, match="no run yet; `visionlab train` makes one"):
@@ -58,7 +65,7 @@ def test_names_that_mean_no_run_or_several(make_run: MakeRun) -> None:
 
 def test_the_best_of_none_with_validation(make_run: MakeRun) -> None:
     make_run()
-    with pytest.raises(UserError, match="expected a run on digits with validation results"):
+    with pytest.raises(UserError, match="expected a run on the same digits as the last one with validation"):
         find_run(project.runs(), "best")
 
 

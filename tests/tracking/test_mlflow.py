@@ -52,7 +52,7 @@ def test_artifacts_and_tables_arrive(make_run: MakeRun) -> None:
     (run.figures / "picture.png").write_bytes(b"PNG")
     writer = run.journal()
     writer.append("artifact", file="figures/picture.png")
-    writer.append("table", file="tables/t.json", columns={"class": ["a", "b"], "recall": [0.5, 1.0]})
+    writer.append("table", file=run.add_table("t", {"class": ["a", "b"], "recall": [0.5, None]}))
     writer.append("status", status="FAILED")
     ship_everything(run)
     found = stored(run)
@@ -60,15 +60,31 @@ def test_artifacts_and_tables_arrive(make_run: MakeRun) -> None:
     client = connect(TrackingConfig())
     folder = Path(client.download_artifacts(found.info.run_id, ""))
     assert (folder / "figures" / "picture.png").read_bytes() == b"PNG"
-    assert json.loads((folder / "tables" / "t.json").read_text())["columns"] == ["class", "recall"]
+    table = json.loads((folder / "tables" / "t.json").read_text())
+    assert table == {"columns": ["class", "recall"], "data": [["a", 0.5], ["b", None]]}
+    assert json.loads(found.data.tags["mlflow.loggedArtifacts"]) == [{"path": "tables/t.json", "type": "table"}]
+
+
+def test_a_metric_whose_name_mlflow_refuses_arrives_under_another(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    writer = run.journal()
+    writer.metrics(1, {"test_recall/c++": 0.25, "test_recall/c#": 0.5, "test_recall/plain name": 1.0})
+    writer.append("status", status="FINISHED")
+    ship_everything(run)
+    values = stored(run).data.metrics
+    assert values["test_recall/plain name"] == 1.0
+    assert sorted(values.values()) == [0.25, 0.5, 1.0]
 
 
 def test_a_batch_sent_twice_is_there_once(make_run: MakeRun) -> None:
-    run = make_run(points=20)
+    run = make_run(points=20, status=None)
+    run.journal().append("table", file=run.add_table("t", {"class": ["a"], "recall": [0.5]}))
     ship_everything(run)
     (run.path / "shipped.json").unlink()  # as if the process had died before it could note anything
     ship_everything(run)
     assert history(run, "train/loss") == [(step, 1 / (step + 1)) for step in range(20)]
+    folder = Path(connect(TrackingConfig()).download_artifacts(stored(run).info.run_id, ""))
+    assert json.loads((folder / "tables" / "t.json").read_text())["data"] == [["a", 0.5]]
 
 
 def test_sending_goes_on_where_it_stopped(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

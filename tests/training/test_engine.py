@@ -25,6 +25,7 @@ TINY = [
     "model.hidden=[16]",
     "data.fraction=0.3",
     "data.batch_size=50",
+    "data.augment.translate=0",
     "trainer.max_epochs=2",
     "trainer.accelerator=cpu",
     "trainer.precision=32-true",
@@ -136,6 +137,12 @@ def test_two_processes_train_and_measure_like_one() -> None:
     assert two.report()["confusion"] == one.report()["confusion"]
     assert two.report()["test"] == pytest.approx(one.report()["test"], abs=1e-5)
     assert two.report()["validation"] == pytest.approx(one.report()["validation"], abs=1e-5)
+
+
+def test_a_batch_that_devices_cannot_share_equally_is_refused_with_the_nearest_sizes() -> None:
+    with pytest.raises(UserError, match=r"data\.batch_size: .*2 devices.*given 51; use 50 or 52"):
+        run("trainer.strategy=ddp_fork", "trainer.devices=2", "data.batch_size=51")
+    assert not project.runs().exists()
 
 
 @pytest.mark.parametrize("debug", ["true", "overfit"])

@@ -202,7 +202,7 @@ def test_normalized_weights_keep_the_norm_of_an_orthogonal_matrix() -> None:
     torch.testing.assert_close(weight / weight.norm(), start / start.norm())
 
 
-def test_fewer_iterations_are_further_from_orthogonal() -> None:
+def test_more_iterations_lift_the_small_singular_values() -> None:
     matrices = random(1, 16, 40)
-    spread = {n: torch.linalg.svdvals(newton_schulz(matrices, n)).std().item() for n in (1, 5)}
-    assert spread[5] < spread[1] / 2 or spread[5] < 0.15
+    least = [torch.linalg.svdvals(newton_schulz(matrices, n)).min().item() for n in (1, 3, 5)]
+    assert least[0] < min(least[1:])

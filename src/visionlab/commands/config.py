@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from visionlab.commands.overrides import add_overrides
+from visionlab.commands.overrides import add_overrides, with_quick_start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,4 +14,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from visionlab.config.load import dump_config, load_train_config
 
-    print(dump_config(load_train_config(arguments.overrides)), end="")
+    print(dump_config(load_train_config(with_quick_start(arguments.overrides))), end="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from visionlab.commands.overrides import add_overrides
+from visionlab.commands.overrides import add_overrides, with_quick_start
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from visionlab.config.load import load_train_config
 
-    config = load_train_config(arguments.overrides)
+    config = load_train_config(with_quick_start(arguments.overrides))
     from visionlab.training.lr_find import find_lr
 
     suggestion, picture = find_lr(config)

@@ -6,6 +6,14 @@ import argparse
 
 from visionlab import project
 
+QUICK_START = "experiment=cifar10_cnn"
+
+
+def with_quick_start(overrides: list[str]) -> list[str]:
+    """The overrides, and the quick start's experiment where they choose neither an experiment nor a data set."""
+    chosen = any(override.lstrip("+").startswith(("experiment=", "data=", "data.name=")) for override in overrides)
+    return overrides if chosen else [QUICK_START, *overrides]
+
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Take `group=name` and `path=value` arguments, and list the groups in the help."""

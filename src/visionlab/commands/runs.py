@@ -13,7 +13,7 @@ HEADINGS = ("run", "started", "status", "data", "model", "val accuracy", "traini
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=int, default=20, metavar="COUNT", help="how many of the newest (default 20)")
+    parser.add_argument("-n", type=_count, default=20, metavar="COUNT", help="how many of the newest (default 20)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -29,6 +29,12 @@ def run(arguments: argparse.Namespace) -> None:
             for heading, cell, width in zip(HEADINGS, row, widths, strict=True)
         ]
         print("  ".join(cells).rstrip())
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, given {text!r}")
+    return int(text)
 
 
 def _row(run: Run) -> tuple[str, ...]:

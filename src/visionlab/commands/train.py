@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from typing import TYPE_CHECKING
 
-from visionlab.commands.overrides import add_overrides
+from visionlab.commands.overrides import QUICK_START, add_overrides, with_quick_start
 
 if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
 
-QUICK_START, FALLBACK = "experiment=cifar10_cnn", "experiment=digits"
+FALLBACK = "experiment=digits"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,22 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from visionlab.config.load import load_train_config
 
-    config = load_train_config(arguments.overrides)
-    if not any(override.startswith(("experiment=", "data=")) for override in arguments.overrides):
-        config = _quick_start(arguments.overrides)
+    overrides = with_quick_start(arguments.overrides)
+    config = load_train_config(overrides)
+    if overrides is not arguments.overrides:
+        config = _quick_start(config, arguments.overrides)
+    # importing makes millions of objects that stay: collecting among them again and again takes a second
+    gc.disable()
     from visionlab.training.engine import train
 
+    gc.freeze()
+    gc.enable()
     train(config)
 
 
-def _quick_start(overrides: list[str]) -> TrainConfig:
+def _quick_start(config: TrainConfig, overrides: list[str]) -> TrainConfig:
     """The quick start's configuration, or the fallback's where CIFAR-10 is not here and cannot be fetched."""
     from visionlab.config.data import Cifar10Config
-    from visionlab.config.load import load_train_config
     from visionlab.data.cifar10_files import ensure_cifar10
     from visionlab.errors import DataUnavailableError
 
-    config = load_train_config([QUICK_START, *overrides])
     assert isinstance(config.data, Cifar10Config)
     try:
         ensure_cifar10(config.data)

@@ -58,6 +58,7 @@ class Composed:
     values: dict[str, Any]
     overrides: frozenset[str]  # dotted paths given on the command line
     sources: list[Source]  # later ones win
+    mistakes: tuple[str, ...] = ()  # a line for each override that was left out
 
     def origin(self, path: str) -> str:
         """The file and line, or the command line, that the dotted `path` comes from."""
@@ -80,8 +81,11 @@ def options(conf: Path, group: str) -> list[str]:
 def compose_config(conf: Path, name: str, arguments: list[str]) -> Composed:
     """Compose `conf/<name>.yaml` with the given overrides (`group=name`, `path=value`, `~path`).
 
+    An override that cannot be read, or chooses what there is not, is left out and becomes one of the `mistakes`, so
+    that the rest can be checked as well.
+
     Raises:
-        ConfigError: an override cannot be read, a group has no such choice, or a YAML file is broken.
+        ConfigError: a YAML file is broken.
     """
     mistakes: list[str] = []
     overrides: list[Override] = []
@@ -90,13 +94,10 @@ def compose_config(conf: Path, name: str, arguments: list[str]) -> Composed:
             overrides.append(_parse(conf, argument))
         except ConfigError as error:
             mistakes += error.lines
-    if mistakes:
-        raise ConfigError(mistakes)
-
     values, sources = _compose(conf, name, overrides)
     for group, section in _chosen_by_hand(conf, name, overrides).items():
         values[group] = section
-    return Composed(values, frozenset(override.key_or_group for override in overrides), sources)
+    return Composed(values, frozenset(override.key_or_group for override in overrides), sources, tuple(mistakes))
 
 
 def _compose(conf: Path, name: str, overrides: list[Override]) -> tuple[dict[str, Any], list[Source]]:

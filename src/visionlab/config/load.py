@@ -38,10 +38,14 @@ def load_train_config(overrides: list[str]) -> TrainConfig:
 
 def check(schema: type[Config], composed: Composed) -> Config:
     """Give the composed values their meaning."""
+    lines = list(composed.mistakes)
     try:
-        return schema.model_validate(composed.values)
+        config = schema.model_validate(composed.values)
     except ValidationError as error:
-        raise ConfigError(_explain(schema, composed, error.errors(include_url=False))) from None
+        lines += _explain(schema, composed, error.errors(include_url=False))
+    if lines:
+        raise ConfigError(lines)
+    return config
 
 
 def read_config(file: Path) -> TrainConfig:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionlab.errors import DataUnavailableError
+from visionlab.errors import DamagedDataError, DataUnavailableError
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Archive:
     members: Mapping[str, Member]
 
     def check_sizes(self, folder: Path) -> None:
-        """Raise DataUnavailableError unless every file is in `folder` and has the right size. Takes no time."""
+        """Raise DamagedDataError unless every file is in `folder` and has the right size. Takes no time."""
         faults = []
         for name, member in self.members.items():
             path = folder / name
@@ -51,7 +51,7 @@ class Archive:
         self._raise(folder, faults)
 
     def check_content(self, folder: Path) -> None:
-        """Raise DataUnavailableError unless every file in `folder` has the right MD5. Takes 2 s a gigabyte."""
+        """Raise DamagedDataError unless every file in `folder` has the right MD5. Takes 2 s a gigabyte."""
         self.check_sizes(folder)
         wrong = [name for name, member in self.members.items() if _md5(folder / name) != member.md5]
         self._raise(folder, [f"{name} has another content than the published one (MD5)" for name in wrong])
@@ -70,7 +70,7 @@ class Archive:
 
     def _raise(self, folder: Path, faults: list[str]) -> None:
         if faults:
-            raise DataUnavailableError(
+            raise DamagedDataError(
                 f"{self.title}: {folder} is damaged: {', '.join(faults)}.\n"
                 f"Delete that folder and start again: it is then made anew from {self.filename} or from a download."
             )

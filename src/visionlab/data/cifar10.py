@@ -48,13 +48,13 @@ class Cifar10(ImageDataModule[Cifar10Config]):
 
 def _images(folder: Path, names: tuple[str, ...], count: int) -> ImageSet:
     """The images of several batches of `count` images each."""
-    images = np.empty((len(names), count, 3, 32, 32), np.uint8)
-    labels = np.empty((len(names), count), np.int64)
+    images = torch.empty((len(names), count, 3, 32, 32), dtype=torch.uint8)
+    labels = torch.empty((len(names), count), dtype=torch.int64)
     for number, name in enumerate(names):
         batch = _load(folder / name)
-        images[number] = np.frombuffer(batch[b"data"].content, np.uint8).reshape(count, 3, 32, 32)
-        labels[number] = batch[b"labels"]
-    return ImageSet(torch.from_numpy(images).flatten(0, 1), torch.from_numpy(labels).flatten())
+        images[number].numpy()[:] = np.frombuffer(batch[b"data"].content, np.uint8).reshape(count, 3, 32, 32)
+        labels[number] = torch.tensor(batch[b"labels"])
+    return ImageSet(images.flatten(0, 1), labels.flatten())
 
 
 def _load(path: Path) -> dict[bytes, Any]:

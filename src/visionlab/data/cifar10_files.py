@@ -32,7 +32,8 @@ def ensure_cifar10(config: Cifar10Config) -> Path:
     `VISIONLAB_DATA` may name the folder that holds `cifar-10-batches-py` or its tar file, or the batches' own folder.
 
     Raises:
-        DataUnavailableError: it cannot be had, or a file of it is missing or cut off.
+        DataUnavailableError: it cannot be had.
+        DamagedDataError: a file of it is missing or cut off.
     """
     root = project.data()
     folder = root if (root / "batches.meta").is_file() else root / CIFAR10.folder

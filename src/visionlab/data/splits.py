@@ -34,7 +34,7 @@ def split(source: ImageSet, hashes: list[bytes], fraction: float, seed: int, pur
     key = f"{purpose}:{seed}".encode()
     by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
     for members in _units(source, hashes):
-        identity = min(hashes[i] for i in members)
+        identity = hashes[members[0]] if len(members) == 1 else min(hashes[i] for i in members)
         order = hashlib.blake2b(identity, key=key, digest_size=16).digest()
         by_class[_majority([labels[i] for i in members])].append((order, members))
 
@@ -61,7 +61,10 @@ def _take(units: list[list[int]], fraction: float) -> list[list[int]]:
     taken: list[list[int]] = []
     left: list[list[int]] = []
     count = 0
-    for unit in units:
+    for position, unit in enumerate(units):
+        if count >= wanted:
+            left += units[position:]
+            break
         # a group larger than what is still wanted may be passed over
         nearer = abs(count + len(unit) - wanted) < abs(count - wanted)
         (taken if nearer else left).append(unit)

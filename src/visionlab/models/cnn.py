@@ -69,9 +69,11 @@ class CNN(nn.Module):
             images: (N, C, H, W) normalised training images.
         """
         channels = images.shape[1]
-        patches = images.unfold(2, PATCH, 1).unfold(3, PATCH, 1).transpose(1, 3).transpose(1, 2)
-        patches = patches.reshape(-1, channels * PATCH**2)  # (N * h * w, C * 4)
-        values, vectors = torch.linalg.eigh((patches.T @ patches / len(patches)).double().cpu())
+        height, width = images.shape[2] - PATCH + 1, images.shape[3] - PATCH + 1
+        shifted = [images[:, :, i : i + height, j : j + width] for i in range(PATCH) for j in range(PATCH)]
+        patches = torch.stack(shifted, dim=2).flatten(1, 2).flatten(2)  # (N, C * 4, h * w)
+        covariance = (patches @ patches.mT).mean(dim=0) / (height * width)
+        values, vectors = torch.linalg.eigh(covariance.double().cpu())
         filters = (vectors / (values + WHITENING_EPS).sqrt()).T.flip(0).reshape(-1, channels, PATCH, PATCH)
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
 

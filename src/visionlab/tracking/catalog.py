@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionlab.errors import UserError
+from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
 
 
@@ -47,13 +48,20 @@ def validation_accuracy(run: Run) -> float | None:
     return None if value is None else float(value)
 
 
+def _same_data(start: Record, other: Record) -> bool:
+    """Whether two runs are on the same images, and the first is none that was made for debugging."""
+    same = start["tags"].get("data.fingerprint") == other["tags"].get("data.fingerprint")
+    return same and start["params"]["data.name"] == other["params"]["data.name"] and not start["params"]["debug"]
+
+
 def _best(runs: list[Run]) -> Run:
-    data = runs[-1].start()["params"]["data.name"]
+    last = runs[-1].start()
     scores = [
         (score, run)
         for run in runs
-        if run.start()["params"]["data.name"] == data and (score := validation_accuracy(run)) is not None
+        if _same_data(run.start(), last) and (score := validation_accuracy(run)) is not None
     ]
     if not scores:
-        raise UserError(f"best: expected a run on {data} with validation results, found none")
+        data = last["params"]["data.name"]
+        raise UserError(f"best: expected a run on the same {data} as the last one with validation results, found none")
     return max(scores, key=lambda pair: pair[0])[1]

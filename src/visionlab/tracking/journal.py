@@ -83,6 +83,15 @@ def last(file: Path) -> Record | None:
     return None
 
 
+def without_nan(content: Any) -> Any:
+    """The same lists and dictionaries with None for every NaN and infinity, as strict JSON has it."""
+    if isinstance(content, dict):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
 def _encode(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 

@@ -8,6 +8,8 @@ same rows.
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,9 @@ def connect(config: TrackingConfig) -> MlflowClient:
     lock.
     """
     if config.uri is not None:
+        # by default a server that hangs is waited for over eight minutes
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         return MlflowClient(config.uri)
     folder = project.home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,28 +58,25 @@ class Shipment:
         self._run = run
         self._config = run.config()
         self._client = connect(self._config.tracking)
-        state = shipped(run)
-        self._offset: int = state["offset"]
-        self._mlflow_run: str | None = state["mlflow_run"]
+        self._tables: list[dict[str, str]] = []
 
     def send_all(self) -> None:
-        """Send what the journal holds by now."""
-        while self.send():
-            pass
+        """Send what the journal holds by now; a process that sends the same run at the same time is waited for."""
+        with FileLock(self._run.path / ".shipping.lock"):
+            while self.send():
+                pass
 
     def send(self) -> bool:
         """Send a batch of records; whether there were any."""
-        records, offset = journal.read(self._run.journal_file, self._offset, RECORDS_PER_BATCH)
+        state = shipped(self._run)
+        records, offset = journal.read(self._run.journal_file, state["offset"], RECORDS_PER_BATCH)
         if not records:
             return False
-        if self._mlflow_run is None:
-            self._mlflow_run = self._create_run(records[0])
-        self._send_metrics(self._mlflow_run, [record for record in records if record["kind"] == "metrics"])
+        run = state["mlflow_run"] or self._create_run(records[0])
+        self._send_metrics(run, [record for record in records if record["kind"] == "metrics"])
         for record in records:
-            self._send_other(self._mlflow_run, record)
-        self._offset = offset
-        state = {"offset": offset, "mlflow_run": self._mlflow_run}
-        write_atomically(self._run.path / "shipped.json", json.dumps(state))
+            self._send_other(run, record)
+        write_atomically(self._run.path / "shipped.json", json.dumps({"offset": offset, "mlflow_run": run}))
         return True
 
     def _create_run(self, start: Record) -> str:
@@ -104,7 +106,7 @@ class Shipment:
 
     def _send_metrics(self, run: str, records: list[Record]) -> None:
         metrics = [
-            Metric(key, value, record["time"], record["step"])
+            Metric(_key(key), value, record["time"], record["step"])
             for record in records
             for key, value in record["values"].items()
         ]
@@ -124,7 +126,10 @@ class Shipment:
                 folder = str(file.parent) if file.parent != Path() else None
                 self._client.log_artifact(run, str(self._run.path / file), folder)
             case "table":
-                self._client.log_table(run, record["columns"], record["file"])
+                # log_table appends to what is there: a table sent twice would have its rows twice
+                self._client.log_artifact(run, str(self._run.path / record["file"]), str(Path(record["file"]).parent))
+                self._tables.append({"path": record["file"], "type": "table"})
+                self._client.set_tag(run, "mlflow.loggedArtifacts", json.dumps(self._tables))
             case "status":
                 self._client.set_terminated(run, record["status"], record["time"])
 
@@ -133,6 +138,11 @@ def shipped(run: Run) -> dict[str, Any]:
     """How far the journal of `run` has been sent (`offset`, bytes) and as which `mlflow_run`."""
     file = run.path / "shipped.json"
     return json.loads(file.read_text()) if file.exists() else {"offset": 0, "mlflow_run": None}
+
+
+def _key(name: str) -> str:
+    """A metric's name with a code for each character that MLflow refuses, such as those of a class called `c++`."""
+    return re.sub(r"[^\w/. :-]", lambda refused: f"_{ord(refused[0]):x}_", name)
 
 
 def _param(value: Any) -> str:

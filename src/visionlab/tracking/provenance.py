@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from visionlab import __version__
@@ -32,11 +33,11 @@ def provenance(root: Path, accelerator: str) -> dict[str, str]:
         "visionlab": __version__,
         "lock": _lock_hash(root / "requirements.lock"),
     }
-    tags |= {library: version(library) for library in LIBRARIES}
+    tags |= {library: version(library) for library in LIBRARIES if find_spec(library) is not None}
     commit = _git(root, "rev-parse", "HEAD")
     if commit:
         tags["git.commit"] = commit
-        tags["git.dirty"] = str(bool(_git(root, "status", "--porcelain", "--untracked-files=no"))).lower()
+        tags["git.dirty"] = str(bool(_git(root, "status", "--porcelain"))).lower()
     return tags
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,17 @@ class Run:
         return json.loads(file.read_text()) if file.exists() else {}
 
     def add_to_report(self, **content: Any) -> None:
-        """Merge top-level entries into `report.json`."""
-        write_atomically(self.path / "report.json", json.dumps(self.report() | content, indent=1, ensure_ascii=False))
+        """Merge top-level entries into `report.json`; what is not defined, such as a rate of no images, is null."""
+        report = journal.without_nan(self.report() | content)
+        write_atomically(self.path / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
+
+    def add_table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> str:
+        """Write `tables/<name>.json` in the form that MLflow shows as a table; the file's path in the run."""
+        file = self.path / "tables" / f"{name}.json"
+        file.parent.mkdir(exist_ok=True)
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        write_atomically(file, json.dumps({"columns": list(columns), "data": rows}, ensure_ascii=False))
+        return str(file.relative_to(self.path))
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -50,9 +50,12 @@ def results(report: dict[str, Any]) -> None:
 
 
 def conclude(run: Run) -> None:
-    """The results of a finished run."""
-    results(run.report())
-    seconds = run.report().get("training_seconds")
+    """The results of a finished run, if it was tested."""
+    report = run.report()
+    if "test" not in report:
+        return
+    results(report)
+    seconds = report.get("training_seconds")
     if seconds:
         print(f"{'training took':<20} {seconds:8.1f} s")
 
@@ -70,7 +73,9 @@ def say_where(run: Run, everything_sent: bool | None) -> None:
         )
 
 
-def _value(name: str, value: float) -> str:
+def _value(name: str, value: float | None) -> str:
+    if value is None:
+        return f"{'undefined':>8}"
     return f"{value:8.2%}" if name in PERCENTAGES else f"{value:8.4f}"
 
 

@@ -16,7 +16,7 @@ Debug = bool | Literal["overfit", "profile"]
 
 
 def adapt(config: TrainConfig) -> TrainConfig:
-    """The configuration as `debug` wants it: short, untracked, and for `overfit` without anything that regularises."""
+    """The configuration as `debug` wants it: short, untracked, and for `overfit` with nothing random in the images."""
     if not config.debug:
         return config
     data, trainer = config.data, config.trainer

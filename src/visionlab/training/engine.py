@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
@@ -36,6 +37,7 @@ def train(config: TrainConfig) -> Run | None:
     quieten()
     config = adapt(config)
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+    _check_batch_size(config)
     if config.trainer.accelerator == "cpu":
         hardware.keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
@@ -79,6 +81,17 @@ def evaluate(
     place = PlaceData(bool(config.trainer.channels_last))
     trainer = pl.Trainer(**common_arguments(config), callbacks=[place, *callbacks], logger=False)
     trainer.test(module, datamodule=datamodule, verbose=False)
+
+
+def _check_batch_size(config: TrainConfig) -> None:
+    """Gradients are means over the devices: with unequal shares of a batch, images would count unequally."""
+    size, devices = config.data.batch_size, int(config.trainer.devices)
+    if size % devices:
+        below = size - size % devices
+        values = " or ".join(str(value) for value in (below, below + devices) if value)
+        raise UserError(
+            f"data.batch_size: expected a total that {devices} devices can share equally, given {size}; use {values}"
+        )
 
 
 def load_weights(module: Classifier, checkpoint: Path) -> None:

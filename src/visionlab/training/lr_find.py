@@ -39,7 +39,8 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
     quieten()
     config = config.model_copy(
         update={
-            "trainer": hardware.resolve(config.trainer),
+            "trainer": hardware.resolve(hardware.for_any_machine(config.trainer)),
+            "debug": False,
             "schedule": ExponentialConfig(start_factor=LOWEST, end_factor=HIGHEST),
         }
     )
@@ -88,7 +89,7 @@ class RangeTest(Callback):
 
 def steepest(rates: np.ndarray, losses: np.ndarray) -> int:
     """The index at which the loss falls fastest per factor of the learning rate, before its lowest point."""
-    end = int(losses.argmin()) + 1
+    end = int(losses.argmin()) + 1 if len(losses) else 0
     if end < 3:
         raise UserError(
             "lr-find: expected a loss that falls at some learning rate, but it only rose; lower optimizer.lr"

@@ -83,18 +83,18 @@ class Recording:
         timing = {"training_seconds": self.curve.seconds} if self.curve.seconds else {}
         self.run.add_to_report(**timing, **({"validation": best} if best else {}))
         report = self.run.report()
+        names = report["classes"]
         tested = {f"test/{name}": value for name, value in report["test"].items()}
         for rate, values in report["per_class"].items():
-            tested |= {f"test_{rate}/{name}": v for name, v in zip(report["classes"], values, strict=True)}
-        self._journal.metrics(steps, tested | timing)
+            tested |= {f"test_{rate}/{name}": value for name, value in zip(names, values, strict=True)}
+        self._journal.metrics(steps, {key: value for key, value in (tested | timing).items() if value is not None})
         for file in save_confusion(report["confusion"], report["classes"], self.run.figures):
             self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
-        names = report["classes"]
         matrix = {"true class": names} | {
             f"predicted {name}": [row[i] for row in report["confusion"]] for i, name in enumerate(names)
         }
-        self._journal.append("table", file="tables/confusion_matrix.json", columns=matrix)
-        self._journal.append("table", file="tables/per_class.json", columns={"class": names} | report["per_class"])
+        for table, columns in (("confusion_matrix", matrix), ("per_class", {"class": names} | report["per_class"])):
+            self._journal.append("table", file=self.run.add_table(table, columns))
         self._journal.append("artifact", file="report.json")
 
 
