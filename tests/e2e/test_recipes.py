@@ -72,7 +72,7 @@ def apply(difference: str, text: str) -> str:
 def run(line: str, project: Path, home: Path) -> str:
     words = shlex.split(line.replace("~", str(home)))
     assert words[0] == "visionlab"
-    environment = os.environ | {"PYTHONPATH": str(project / "src"), "VISIONLAB_HOME": str(home)}
+    environment = os.environ | {"PYTHONPATH": str(project / "src"), "VISIONLAB_HOME": str(home), "HOME": str(home)}
     command = [sys.executable, "-m", *words, *QUICK]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=project)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     gc.freeze()
     gc.enable()
+    atexit.register(gc.unfreeze)  # at the end the libraries look for what they have not got back
     train(config)
 
 
