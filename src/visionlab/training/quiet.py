@@ -10,6 +10,7 @@ MESSAGES = (
     ".*smaller than the logging interval.*",  # the training curve has an interval of its own
     ".*`isinstance\\(treespec, LeafSpec\\)` is deprecated.*",
     ".*Total length of .* across ranks is zero.*",  # training on everything, without validation
+    ".*It is recommended to use `self.log.*sync_dist=True.*",  # the values are the same in every process already
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*Trying to infer the `batch_size` from an ambiguous collection.*",
 )
