@@ -1,6 +1,7 @@
 """The `visionlab` command: finds the command's module and turns errors into lines and exit codes.
 
-Exit codes: 0 done, 1 a failure with a traceback, 2 something the user can put right, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a failure with a traceback, 2 something the user can put right, 130 and 143 stopped by Ctrl-C and
+by SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import sys
 from collections.abc import Sequence
 
 from visionlab import __version__
-from visionlab.errors import UserError
+from visionlab.errors import InterruptedRun, UserError
 
 COMMANDS = {
     "train": "train, choose by validation, test once, track everything",
+    "resume": "go on with a run that was stopped",
     "test": "test a run's chosen weights again",
     "runs": "list the last runs with their headline metrics",
     "config": "print the resolved configuration",
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("visionlab: stopped", file=sys.stderr)
         sys.exit(130)
+    except InterruptedRun as stopped:
+        sys.exit(stopped.exit_code)
     except BrokenPipeError:
         # the reader, such as `head`, has seen enough; nothing more may be written at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

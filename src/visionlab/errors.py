@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 
 class UserError(Exception):
     """Something the user can put right. The message says what, where, expected, given and what to do."""
@@ -21,3 +23,20 @@ class DamagedDataError(UserError):
 
 class DataUnavailableError(UserError):
     """A data set is neither on this machine nor to be had from any of its addresses."""
+
+
+class InterruptedRun(BaseException):
+    """A run was told to stop by a signal.
+
+    No Exception, so that nobody takes it for a failure, and no KeyboardInterrupt, which Lightning answers by leaving
+    the program.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.signal = signal.Signals(number)
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell reports a process that died of the signal."""
+        return 128 + self.signal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +55,40 @@ def read_config(file: Path) -> TrainConfig:
         return check(TrainConfig, Composed(values, frozenset(), [Source(file, str(file))]))
     except FileNotFoundError:
         raise UserError(f"{file}: expected the resolved configuration of a run, found no file") from None
+
+
+def change_config(config: TrainConfig, overrides: list[str], allowed: tuple[str, ...]) -> TrainConfig:
+    """The configuration of a run with some settings changed.
+
+    Args:
+        overrides: `path=value` each.
+        allowed: the sections that may change.
+
+    Raises:
+        ConfigError: with one line for each mistake.
+    """
+    values = config.model_dump(mode="json")
+    known = list(known_paths(TrainConfig, values))
+    mistakes = []
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        section, _, key = path.rpartition(".")
+        if not equals or path not in known:
+            mistakes.append(f"{override}: expected a known setting=value{did_you_mean(path, known)}")
+        elif section not in allowed:
+            sections = " and ".join(f"{name}.*" for name in allowed)
+            mistakes.append(f"{path}: stays as it is in a run that goes on, only {sections} can change")
+        else:
+            values[section][key] = yaml.safe_load(text)
+    return check(TrainConfig, Composed(values, frozenset(mistakes), [Source(Path(), "command line")]))
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as dotted paths."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 def dump_config(config: BaseModel) -> str:

@@ -24,6 +24,9 @@ class TrainerConfig(Section):
     channels_last: bool | Literal["auto"] = Field("auto", description="auto: where the precision is bf16 or 16 bits")
     compile: bool = Field(False, description="torch.compile the network; needs a C++ compiler on a CPU")
     gradient_clip: float | None = Field(None, gt=0, description="greatest norm of all gradients together")
+    nonfinite: Literal["stop", "skip"] = Field(
+        "stop", description="what to do in a step whose loss is NaN or infinite: stop the run, or leave the step out"
+    )
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="decay per step of the averaged weights that are tested"
     )
@@ -51,3 +54,14 @@ class TrackingConfig(Section):
     name: Literal["mlflow", "off"] = "mlflow"
     uri: str | None = Field(None, description="an MLflow server; by default the database mlruns/mlflow.db")
     experiment: str | None = Field(None, description="the MLflow experiment; by default the name of the data set")
+    figures: bool = Field(True, description="draw the pictures and the page of a tested run")
+    system_every: float = Field(10, gt=0, description="seconds between readings of processor, memory and GPU")
+
+    @model_validator(mode="after")
+    def _no_password(self) -> TrackingConfig:
+        if self.uri is not None and "@" in self.uri.partition("//")[2].partition("/")[0]:
+            raise ValueError(
+                "tracking.uri would be recorded with its password; set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD in the environment instead"
+            )
+        return self

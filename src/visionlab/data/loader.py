@@ -71,6 +71,7 @@ class DeviceLoader:
         self.shuffle, self.seed, self.transform = shuffle, seed, transform
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
+        self._first = self._done = 0
         self._scale = (1 / (255 * std)).view(1, -1, 1, 1).to(device)
         self._shift = (-mean / std).view(1, -1, 1, 1).to(device)
         self._format = torch.channels_last if channels_last else torch.contiguous_format
@@ -96,11 +97,25 @@ class DeviceLoader:
             return torch.arange(len(self.source))
         return torch.randperm(len(self.source), generator=_generator(torch.device("cpu"), self.seed, self.epoch))
 
+    def indices(self, step: int) -> Tensor:
+        """The indices (B,) of batch `step` of this epoch, over all processes, on the CPU."""
+        return self._select(self.order(), step)
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches of the epoch have been handed out."""
+        return {"done": self._done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Begin the next iteration behind those batches; at the start, if they were the whole epoch."""
+        self._first = state["done"] % max(len(self), 1)
+
     def __iter__(self) -> Iterator[Batch]:
         device = self.source.images.device
         order = self.order().to(device)
-        for step in range(len(self)):
-            indices = order[step * self.batch_size : (step + 1) * self.batch_size][self.rank :: self.world_size]
+        first, self._first = self._first, 0
+        for step in range(first, len(self)):
+            self._done = step + 1
+            indices = self._select(order, step)[self.rank :: self.world_size]
             images = self.source.images[indices]  # (B, C, H, W) uint8
             targets = self.source.labels[indices]
             if self.transform is not None:
@@ -109,13 +124,21 @@ class DeviceLoader:
                 images, targets = self.transform(images, targets, indices, self.epoch, generator)
             yield Batch(self._normalise(images), targets, indices)
 
+    def _select(self, order: Tensor, step: int) -> Tensor:
+        return order[step * self.batch_size : (step + 1) * self.batch_size]
+
     def _normalise(self, images: Tensor) -> Tensor:
         """(B, C, H, W) in 0…255, uint8 or float32 -> float32 with the data set's mean 0 and variance 1."""
         images = images.to(torch.float32, memory_format=self._format)
         return torch.addcmul(self._shift, images, self._scale)
 
 
+def seed_generator(generator: torch.Generator, *key: int) -> torch.Generator:
+    """Make the stream of `generator` a function of `key` alone."""
+    # a hash of a tuple of integers is the same in every process, unlike one of strings
+    return generator.manual_seed(hash(key) & 0x7FFF_FFFF_FFFF_FFFF)
+
+
 def _generator(device: torch.device, *key: int) -> torch.Generator:
     """A generator whose stream is a function of `key` alone."""
-    # a hash of a tuple of integers is the same in every process, unlike one of strings
-    return torch.Generator(device).manual_seed(hash(key) & 0x7FFF_FFFF_FFFF_FFFF)
+    return seed_generator(torch.Generator(device), *key)

@@ -5,16 +5,23 @@ Each record has a `kind` and the `time` it was written at (milliseconds since 19
     {"kind": "start", "time": …, "run": …, "name": …, "params": {…}, "tags": {…}}
     {"kind": "metrics", "time": …, "step": 40, "values": {"train/loss": 0.7}}
     {"kind": "artifact", "time": …, "file": "figures/confusion_matrix.png"}
-    {"kind": "status", "time": …, "status": "FINISHED"}
+    {"kind": "table", "time": …, "file": "tables/per_class.json"}
+    {"kind": "dataset", "time": …, "context": "training", "name": …, "digest": …, "images": 45000, "classes": {…}}
+    {"kind": "status", "time": …, "status": "FAILED", "tags": {"error.class": …}}
+    {"kind": "resume", "time": …, "step": 40, "tags": {"resumed.trainer.max_epochs": "10 -> 20"}}
 
-A line goes to the operating system as soon as it is written, so a killed process loses nothing that it had recorded.
+A file that is recorded as artifact or table more than once has changed. A line goes to the operating system as soon as
+it is written, so a killed process loses nothing that it had recorded; `sync` brings it to the disk.
 JSON has no word for NaN and infinity: they stand as the strings "nan", "inf" and "-inf".
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,16 +42,26 @@ class Journal:
         self.file = file
         _mend_torn_end(file)
         self._stream = file.open("ab", buffering=0)
+        self._writing = threading.Lock()
 
     def append(self, kind: str, **content: Any) -> None:
         """Add a record of this kind, stamped with the time."""
         record = {"kind": kind, "time": time.time_ns() // 1_000_000} | content
-        # one write of a whole line: other processes that read or write the file see all of it or nothing
-        self._stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        with self._writing:
+            # one write of a whole line: other processes that read the file see all of it or an unfinished last line
+            written = self._stream.write(line)
+            if written != len(line):
+                self._stream.truncate(self._stream.seek(0, os.SEEK_END) - (written or 0))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.file))
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Record the values that belong to a training step."""
         self.append("metrics", step=step, values={key: _encode(float(value)) for key, value in values.items()})
+
+    def sync(self) -> None:
+        """Bring everything written so far to the disk."""
+        os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         self._stream.close()
@@ -81,6 +98,15 @@ def last(file: Path) -> Record | None:
             if len(lines) > 1 or (lines and length >= size):
                 return dict(json.loads(lines[-1]))
     return None
+
+
+def last_steps(file: Path) -> dict[str, int]:
+    """The greatest step that each metric was recorded at."""
+    steps: dict[str, int] = {}
+    for record in read(file)[0]:
+        if record["kind"] == "metrics":
+            steps |= {name: max(record["step"], steps.get(name, 0)) for name in record["values"]}
+    return steps
 
 
 def without_nan(content: Any) -> Any:

@@ -9,12 +9,13 @@ import shlex
 import socket
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from visionlab import __version__
 
+LONGEST_DIFF = 1_000_000
 LIBRARIES = ("torch", "lightning", "torchmetrics", "mlflow")
 
 
@@ -41,6 +42,24 @@ def provenance(root: Path, accelerator: str) -> dict[str, str]:
     return tags
 
 
+def write_code_state(root: Path, folder: Path) -> list[Path]:
+    """Write what differs from the commit (tracked files only) and what is installed; the files.
+
+    No environment variables: they hold secrets.
+    """
+    folder.mkdir(exist_ok=True)
+    installed = sorted(f"{part.name}=={part.version}" for part in distributions())
+    files = [folder / "installed.txt"]
+    files[0].write_text("\n".join(installed) + "\n", encoding="utf-8")
+    diff = _git(root, "diff", "HEAD", strip=False)
+    if diff:
+        files.append(folder / "uncommitted.diff")
+        cut = diff.encode()[:LONGEST_DIFF].decode(errors="ignore")
+        note = "" if len(cut) == len(diff) else f"\n… cut after {LONGEST_DIFF:,} bytes\n"
+        files[1].write_text(cut + note, encoding="utf-8")
+    return files
+
+
 def cpu_name() -> str:
     """The processor's model, with the number of cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -56,10 +75,12 @@ def _lock_hash(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.exists() else "none"
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _git(root: Path, *arguments: str, strip: bool = True) -> str:
     command = ["git", "-C", str(root), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    if done.returncode != 0:
+        return ""
+    return done.stdout.strip() if strip else done.stdout

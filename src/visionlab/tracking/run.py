@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visionlab.config.load import dump_config, read_config
+from filelock import FileLock, Timeout
+
+from visionlab.config.load import dump_config, flatten, read_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.tracking import journal
@@ -72,6 +74,34 @@ class Run:
         """Open the journal for writing."""
         return Journal(self.journal_file)
 
+    def lock(self) -> FileLock:
+        """Take the lock that a run's process holds as long as it lives.
+
+        Raises:
+            UserError: another process has it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"{self.id}: is being trained by another process; stop that first") from None
+        return lock
+
+    def mark_if_abandoned(self) -> bool:
+        """Give a run whose process is gone, without a last word, the status KILLED; whether it was such a run."""
+        if self.status() != "RUNNING":
+            return False
+        try:
+            lock = self.lock()
+        except UserError:
+            return False
+        with lock:
+            if self.status() == "RUNNING":
+                writer = self.journal()
+                writer.append("status", status="KILLED", tags={"signal": "unknown, the process was gone"})
+                writer.close()
+        return True
+
     def start(self) -> Record:
         """The journal's first record: name, parameters and tags."""
         if self.journal_file.exists():
@@ -84,6 +114,13 @@ class Run:
         """FINISHED, FAILED or KILLED if that is the journal's last word, else RUNNING."""
         last = journal.last(self.journal_file)
         return str(last["status"]) if last is not None and last["kind"] == "status" else "RUNNING"
+
+    def change(self, config: TrainConfig) -> dict[str, tuple[Any, Any]]:
+        """Replace the configuration; by dotted path the old and the new value of what has changed."""
+        old, new = (flatten(part.model_dump(mode="json")) for part in (self.config(), config))
+        write_atomically(self.path / "config.yaml", dump_config(config))
+        keys = [*new, *(key for key in old if key not in new)]
+        return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 
     def config(self) -> TrainConfig:
         """The resolved configuration."""

@@ -21,6 +21,7 @@ from visionlab.tracking.run import Run
 POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 PATIENCE_SECONDS = 20.0
+HURRIED_SECONDS = 3.0
 
 
 class Shipper:
@@ -45,12 +46,12 @@ class Shipper:
         )
         log.close()
 
-    def finish(self) -> bool:
-        """Wait until everything is sent, not longer than PATIENCE_SECONDS; whether it was."""
+    def finish(self, in_a_hurry: bool) -> bool:
+        """Wait until everything is sent, not longer than PATIENCE_SECONDS or, in a hurry, a few; whether it was."""
         self.start()
         assert self._process is not None
         try:
-            return self._process.wait(PATIENCE_SECONDS) == 0
+            return self._process.wait(HURRIED_SECONDS if in_a_hurry else PATIENCE_SECONDS) == 0
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

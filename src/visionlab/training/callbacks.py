@@ -12,9 +12,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.data.loader import seed_generator
+from visionlab.tracking import predictions
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 from visionlab.training.classifier import Classifier
+from visionlab.training.divergence import Divergence
 
 
 class PlaceData(Callback):
@@ -28,23 +31,49 @@ class PlaceData(Callback):
         datamodule.place(trainer.strategy.root_device, trainer.global_rank, trainer.world_size, self.channels_last)
 
 
+class SeedSteps(Callback):
+    """Makes what a network draws in a step, such as dropout, a function of the seed, the step and the process.
+
+    So a run that goes on from a checkpoint draws what it would have drawn, and checkpoints need no random state.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # the generator itself: torch.manual_seed goes through all devices, which takes forty times as long
+        generator = torch.default_generator
+        if pl_module.device.type == "cuda":
+            generator = torch.cuda.default_generators[pl_module.device.index]
+        seed_generator(generator, self._seed, trainer.global_step, trainer.global_rank)
+
+
 class TrainingCurve(Callback):
     """Records the training loss and accuracy as means over `every` steps, and the results of each validation.
 
     Every value is recorded at the number of steps that were done when it was measured. Training values stay on the
-    device until then: one read every `every` steps instead of one a step.
+    device until then: one read every `every` steps instead of one a step. Steps whose loss is not finite do not count.
+
+    Args:
+        every: steps.
+        divergence: knows the gradient's norm; comes before this in the list of callbacks.
+
     Attributes:
         latest: the last recorded values.
         images: how many have been trained on, over all processes.
-        seconds: from the first step to the last, validation included; 0 until the training has ended.
+        seconds: from the first step to the last, validation included and pauses left out; 0 until the end.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, divergence: Divergence) -> None:
         self.every = every
         self.latest: dict[str, float] = {}
         self.images = 0
         self.seconds = 0.0
+        self._divergence = divergence
         self._started: float | None = None
+        self._before = 0.0
         self._waiting: list[Tensor] = []
         self._epoch_start = (0.0, 0)
 
@@ -63,11 +92,12 @@ class TrainingCurve(Callback):
         # a training_step of one's own may return nothing but the loss
         values: Mapping[str, Tensor] = outputs if isinstance(outputs, Mapping) else {"loss": outputs}
         names = [name for name in ("loss", "accuracy") if name in values]
-        self._waiting.append(torch.stack([values[name].detach().float() for name in names]))
+        norm = self._divergence.norm.float()
+        self._waiting.append(torch.stack([*(values[name].detach().float() for name in names), norm]))
         self.images += trainer.datamodule.train_batch_size  # type: ignore[attr-defined]
         epoch_ends = batch_idx + 1 == trainer.num_training_batches
         if trainer.global_step % self.every == 0 or epoch_ends:
-            self._record(trainer, names)
+            self._record(trainer, [*names, "grad_norm"])
         if epoch_ends:
             started, images = self._epoch_start
             self._log(trainer, {"images_per_second": (self.images - images) / (time.perf_counter() - started)})
@@ -77,13 +107,28 @@ class TrainingCurve(Callback):
         self._log(trainer, found | {"epoch": trainer.current_epoch + 1})
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._started is not None:
-            self.seconds = time.perf_counter() - self._started
+        self.seconds = self._elapsed()
+
+    def state_dict(self) -> dict[str, Any]:
+        waiting = torch.stack(self._waiting).cpu() if self._waiting else None
+        latest = {name: float(value) for name, value in self.latest.items()}
+        return {"images": self.images, "seconds": self._elapsed(), "latest": latest, "waiting": waiting}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.images, self._before, self.latest = state_dict["images"], state_dict["seconds"], state_dict["latest"]
+        self._waiting = [] if state_dict["waiting"] is None else list(state_dict["waiting"])
+
+    def _elapsed(self) -> float:
+        return self._before + (time.perf_counter() - self._started if self._started is not None else 0.0)
 
     def _record(self, trainer: pl.Trainer, names: list[str]) -> None:
-        means = trainer.strategy.reduce(torch.stack(self._waiting).mean(dim=0), reduce_op="mean")
+        waiting = torch.stack(self._waiting)
+        finite = torch.where(torch.isfinite(waiting), waiting, torch.nan).nanmean(dim=0)
+        means = trainer.strategy.reduce(finite, reduce_op="mean")
         self._waiting.clear()
         values = {f"train/{name}": value for name, value in zip(names, means.tolist(), strict=True)}
+        if self._divergence.skipped:
+            values["train/skipped_steps"] = float(self._divergence.skipped)
         self._log(trainer, values | {"lr": trainer.optimizers[0].param_groups[0]["lr"]})
 
     def _log(self, trainer: pl.Trainer, values: dict[str, float]) -> None:
@@ -104,7 +149,7 @@ class StartShipping(Callback):
 
 
 class KeepScores(Callback):
-    """Writes the test scores into the run's report, from whichever process computed them."""
+    """Writes the test scores into the run's report and what the network said of each image into `predictions.npz`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -114,6 +159,7 @@ class KeepScores(Callback):
         scores = pl_module.scores
         if trainer.is_global_zero and scores is not None:
             datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
+            predictions.save(self._run, scores.probabilities.numpy(), scores.labels.numpy())
             self._run.add_to_report(
                 test=scores.summary,
                 classes=list(datamodule.classes),

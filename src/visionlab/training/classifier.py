@@ -69,7 +69,7 @@ class Classifier(pl.LightningModule):
         self.metrics.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        self.metrics.update(self(batch.images), batch.targets)
+        self.metrics.update(self(batch.images), batch.targets, batch.indices)
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")
@@ -78,7 +78,7 @@ class Classifier(pl.LightningModule):
         self.metrics.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self.metrics.update(self.predict(batch.images), batch.targets)
+        self.metrics.update(self.predict(batch.images), batch.targets, batch.indices)
 
     def on_test_epoch_end(self) -> None:
         self._report("test")

@@ -9,6 +9,7 @@ from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.tracking.run import Run
 from visionlab.training import hardware
+from visionlab.training.checkpoints import StartingPoint
 
 PERCENTAGES = (
     "accuracy",
@@ -58,6 +59,19 @@ def conclude(run: Run) -> None:
     seconds = report.get("training_seconds")
     if seconds:
         print(f"{'training took':<20} {seconds:8.1f} s")
+
+
+def say_start(start: StartingPoint | None) -> None:
+    """From where a resumed run goes on."""
+    where = (
+        f"after step {start.step:,} ({start.epochs} epochs)" if start else "from the beginning, without a checkpoint"
+    )
+    _line("goes on", where)
+
+
+def say_how_to_resume(run: Run) -> None:
+    """What a run that was told to stop can do next."""
+    _line("stopped", f"`visionlab resume {run.id}` goes on")
 
 
 def say_where(run: Run, everything_sent: bool | None) -> None:

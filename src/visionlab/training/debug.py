@@ -40,6 +40,6 @@ def trainer_arguments(debug: Debug) -> dict[str, Any]:
     if debug is True:
         return {"limit_train_batches": 1, "limit_val_batches": 1, "limit_test_batches": 1}
     if debug == "profile":
-        profiler = PyTorchProfiler(sort_by_key="self_cpu_time_total", row_limit=25)
+        profiler = PyTorchProfiler(sort_by_key="cpu_time_total", row_limit=25)
         return {"limit_train_batches": PROFILE_STEPS, "profiler": profiler}
     return {}

@@ -7,22 +7,23 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import UserError
 from visionlab.tracking.run import Run
-from visionlab.training import hardware
+from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
-from visionlab.training.callbacks import KeepScores, PlaceData, StartShipping
+from visionlab.training.callbacks import KeepScores, PlaceData, SeedSteps, StartShipping
+from visionlab.training.checkpoint_file import HashedCheckpointIO
+from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import adapt, trainer_arguments
+from visionlab.training.interruption import Interruption
 from visionlab.training.progress import Progress
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
-
-MONITOR = "val/accuracy"
 
 
 def train(config: TrainConfig) -> Run | None:
@@ -32,37 +33,61 @@ def train(config: TrainConfig) -> Run | None:
         The finished run, or None in the processes of a distributed run other than the first.
 
     Raises:
-        UserError: the data set, the machine and the configuration do not fit together.
+        UserError: the data set, the machine and the configuration do not fit together, or training diverged.
+        InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
+    return _carry_out(adapt(config), None)
+
+
+def resume(run: Run, config: TrainConfig) -> Run | None:
+    """Go on with a run where its newest checkpoint is, as if it had never stopped.
+
+    Args:
+        run: stopped at any moment, or finished and now to be trained for more epochs.
+        config: the run's own, with settings of the trainer changed or not.
+
+    Returns, Raises: as `train`.
+    """
+    return _carry_out(config, run)
+
+
+def _carry_out(config: TrainConfig, resumed: Run | None) -> Run | None:
     quieten()
-    config = adapt(config)
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
     _check_batch_size(config)
     if config.trainer.accelerator == "cpu":
         hardware.keep_freed_memory()
     pl.seed_everything(config.seed, verbose=False)
-    datamodule = build_data(config)
-    module = build_module(config, datamodule)
-    initialize_from_data(module, datamodule)
-    with Recording(config, datamodule, module) as recording:
-        checkpoint = fit(config, module, datamodule, recording)
-        load_weights(module, checkpoint)
-        evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
-        recording.conclude()
+    with Interruption() as interruption:
+        datamodule = build_data(config)
+        module = build_module(config, datamodule)
+        initialize_from_data(module, datamodule)
+        with Recording(config, datamodule, module, resumed) as recording:
+            checkpoint = fit(config, module, datamodule, recording, interruption)
+            load_weights(module, checkpoint)
+            evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
+            recording.conclude()
     return recording.run
 
 
-def fit(config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any], recording: Recording) -> Path:
+def fit(
+    config: TrainConfig,
+    module: Classifier,
+    datamodule: ImageDataModule[Any],
+    recording: Recording,
+    interruption: Interruption,
+) -> Path:
     """Train `module`; the checkpoint that validation chose, or the last one where there is no validation."""
     settings = config.trainer
     if settings.channels_last:
         module.network.to(memory_format=torch.channels_last)
     if settings.compile:
         module.network.compile()
-    checkpoint = _checkpoint(recording.run, datamodule.has_validation)
+    keeper = Checkpoints(recording.checkpoints, recording.journal, interruption, settings)
     trainer = pl.Trainer(
         **common_arguments(config),
-        callbacks=[*_callbacks(config, recording), checkpoint],
+        callbacks=[*_callbacks(config, recording), keeper],
+        plugins=[HashedCheckpointIO()],
         logger=recording.logger or False,
         max_epochs=settings.max_epochs,
         check_val_every_n_epoch=min(settings.val_every, settings.max_epochs),
@@ -70,8 +95,11 @@ def fit(config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any
         num_sanity_val_steps=0,
         default_root_dir=recording.run.path if recording.run else None,
     )
-    trainer.fit(module, datamodule=datamodule)
-    return Path(checkpoint.best_model_path or checkpoint.last_model_path)
+    start = recording.start
+    if start is None or not start.is_complete(settings):
+        trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
+        return checkpoints.chosen(keeper.folder)
+    return checkpoints.chosen(start.file.parent)
 
 
 def evaluate(
@@ -79,7 +107,9 @@ def evaluate(
 ) -> None:
     """Measure `module` on the test split, once; the scores are in `module.scores`."""
     place = PlaceData(bool(config.trainer.channels_last))
-    trainer = pl.Trainer(**common_arguments(config), callbacks=[place, *callbacks], logger=False)
+    trainer = pl.Trainer(
+        **common_arguments(config), callbacks=[place, *callbacks], logger=False, enable_checkpointing=False
+    )
     trainer.test(module, datamodule=datamodule, verbose=False)
 
 
@@ -95,9 +125,12 @@ def _check_batch_size(config: TrainConfig) -> None:
 
 
 def load_weights(module: Classifier, checkpoint: Path) -> None:
-    """Load the weights of a checkpoint; of a run with averaged weights these are the averages."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    module.load_state_dict(content["state_dict"])
+    """Load the weights of a checkpoint; of a run with averaged weights these are the averages.
+
+    Raises:
+        DamagedCheckpointError: the file is not as it was written.
+    """
+    module.load_state_dict(checkpoint_file.read(checkpoint)["state_dict"])
 
 
 def common_arguments(config: TrainConfig) -> dict[str, Any]:
@@ -120,7 +153,13 @@ def common_arguments(config: TrainConfig) -> dict[str, Any]:
 
 def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     settings = config.trainer
-    callbacks: list[Callback] = [PlaceData(bool(settings.channels_last)), recording.curve, Progress(recording.curve)]
+    callbacks: list[Callback] = [
+        PlaceData(bool(settings.channels_last)),
+        SeedSteps(config.seed),
+        recording.divergence,
+        recording.curve,
+        Progress(recording.curve),
+    ]
     if recording.shipper is not None:
         callbacks.append(StartShipping(recording.shipper))
     if settings.ema_decay is not None:
@@ -128,13 +167,3 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     if settings.early_stopping is not None:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=settings.early_stopping))
     return callbacks
-
-
-def _checkpoint(run: Run | None, has_validation: bool) -> ModelCheckpoint:
-    """Keeps `best.ckpt` and `last.ckpt`. Processes without a run are told the folder by the first one."""
-    folder = run.checkpoints if run else None
-    if has_validation:
-        return ModelCheckpoint(
-            folder, filename="best", monitor=MONITOR, mode="max", save_last=True, enable_version_counter=False
-        )
-    return ModelCheckpoint(folder, filename="last", enable_version_counter=False)

@@ -31,11 +31,15 @@ class Scores(NamedTuple):
         summary: one number each. With two classes the rates are those of the positive class, else means over classes.
         per_class: by name of the rate, one number for each class.
         confusion: (K, K) int64 counts, rows are true classes, columns predicted ones.
+        probabilities: (N, K) float32, in the order of the split, on the CPU.
+        labels: (N,) int64, likewise.
     """
 
     summary: dict[str, float]
     per_class: dict[str, list[float]]
     confusion: Tensor
+    probabilities: Tensor
+    labels: Tensor
 
 
 class ClassifierMetrics(Metric):
@@ -53,6 +57,7 @@ class ClassifierMetrics(Metric):
     full_state_update = False
     logits: list[Tensor]
     labels: list[Tensor]
+    indices: list[Tensor]
 
     def __init__(self, loss: nn.Module, num_classes: int, top_k: int, positive: int | None) -> None:
         super().__init__()
@@ -61,16 +66,19 @@ class ClassifierMetrics(Metric):
         self.top_k = top_k if num_classes > top_k else None
         self.add_state("logits", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
+        self.add_state("indices", default=[], dist_reduce_fx="cat")
 
-    def update(self, logits: Tensor, labels: Tensor) -> None:
+    def update(self, logits: Tensor, labels: Tensor, indices: Tensor) -> None:
         """Add a batch, which may be empty: every process has to add at least one.
 
         Args:
             logits: (B, K).
             labels: (B,) int64.
+            indices: (B,) int64, where the images stand in their split.
         """
         self.logits.append(logits.detach().float())
         self.labels.append(labels)
+        self.indices.append(indices)
 
     def compute(self) -> Scores:
         """The scores of everything added since the last reset.
@@ -99,7 +107,14 @@ class ClassifierMetrics(Metric):
             probabilities, labels, self.num_classes, n_bins=CALIBRATION_BINS, validate_args=False
         )
         summary |= {"calibration_error": float(calibration), "loss": float(self.loss(logits, labels))}
-        return Scores(summary, {name: values.tolist() for name, values in per_class.items()}, confusion)
+        order = _joined(self.indices).argsort()
+        return Scores(
+            summary,
+            {name: values.tolist() for name, values in per_class.items()},
+            confusion,
+            probabilities[order].cpu(),
+            labels[order].cpu(),
+        )
 
 
 def roc_auc(probabilities: Tensor, labels: Tensor, confusion: Tensor) -> Tensor:

@@ -2,82 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab import project
+from visionlab.config.load import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.figures.confusion import save_confusion
-from visionlab.tracking import journal
+from visionlab.errors import InterruptedRun
+from visionlab.figures import gallery
+from visionlab.tracking import journal, provenance
+from visionlab.tracking.journal import Journal
 from visionlab.tracking.logger import JournalLogger
-from visionlab.tracking.provenance import provenance
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
-from visionlab.training import console, hardware
+from visionlab.tracking.system import SystemMetrics
+from visionlab.training import checkpoints, console, hardware
 from visionlab.training.callbacks import TrainingCurve
+from visionlab.training.checkpoints import StartingPoint
 from visionlab.training.classifier import Classifier
+from visionlab.training.divergence import Divergence
+
+CONTEXTS = {"train": "training", "val": "validation", "test": "test"}  # MLflow's words
 
 
 class Recording:
     """The run folder of the run under way; as a context it writes the run's last status, whatever happens.
 
-    Of the processes of a distributed run only the first has a folder; in the others `run`, `logger` and `shipper` are
-    None.
+    Of the processes of a distributed run only the first writes; in the others `run`, `journal`, `logger` and `shipper`
+    are None.
+
+    Args:
+        resumed: the run to go on with, or None for a new one.
+
+    Attributes:
+        start: the checkpoint to go on from, None to begin at the beginning.
     """
 
-    def __init__(self, config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:
-        self.curve = TrainingCurve(config.trainer.log_every)
+    def __init__(
+        self, config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier, resumed: Run | None = None
+    ) -> None:
+        self.divergence = Divergence(config.trainer.nonfinite, config.trainer.log_every)
+        self.curve = TrainingCurve(config.trainer.log_every, self.divergence)
+        self.start: StartingPoint | None = None
         self.run: Run | None = None
+        self.journal: Journal | None = None
         self.logger: JournalLogger | None = None
         self.shipper: Shipper | None = None
+        damages: list[str] = []
+        if resumed is not None:
+            self.start, damages = checkpoints.newest(resumed.checkpoints)
+            self.curve.seconds = self.start.seconds if self.start else 0.0
         if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return
-        self.run = Run.create(project.runs(), config)
-        self._journal = self.run.journal()
-        self.logger = JournalLogger(self.run.id, self._journal)
+        self._datamodule = datamodule
+        self.run = resumed or Run.create(project.runs(), config)
+        self._lock = self.run.lock()
+        self.journal = self.run.journal()
+        self.logger = JournalLogger(self.run.id, self.journal)
+        self._system = SystemMetrics(self.journal, config.tracking.system_every)
         if config.tracking.name != "off":
             self.shipper = Shipper(self.run)
         parameters = sum(weight.numel() for weight in module.network.parameters())
-        self._journal.append(
-            "start",
-            run=self.run.id,
-            params=flatten(config.model_dump(mode="json")) | {"model.parameters": parameters},
-            tags=provenance(project.root(), hardware.describe(config.trainer))
-            | {"data.fingerprint": datamodule.fingerprint}
-            | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
-        )
+        if resumed is None:
+            self._describe(config, parameters)
+        else:
+            changes = self.run.change(config)
+            tags = {f"resumed.{key}": f"{old} -> {new}" for key, (old, new) in changes.items()}
+            self.journal.append("resume", step=self.start.step if self.start else 0, tags=tags)
         console.introduce(self.run, config, datamodule, parameters)
+        for damage in damages:
+            print(f"visionlab: warning: {damage}; going on from the checkpoint before it", file=sys.stderr)
+        if resumed is not None:
+            console.say_start(self.start)
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """The folder of the checkpoints."""
+        return self.run.checkpoints if self.run is not None else None
 
     def __enter__(self) -> Recording:
+        if self.run is not None:
+            self._system.start(self.run.start()["time"] / 1000)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.run is None:
+        if self.run is None or self.journal is None:
             return
-        if error is None:
-            self._journal.append("status", status="FINISHED")
-        elif isinstance(error, KeyboardInterrupt | SystemExit):
-            # Lightning answers Ctrl-C with sys.exit
-            self._journal.append("status", status="KILLED")
-        else:
-            self._journal.append("status", status="FAILED", error=f"{type(error).__name__}: {error}")
-        self._journal.close()
-        everything_sent = self.shipper.finish() if self.shipper is not None else None
+        self._system.stop()
+        try:
+            self._say_status(error)
+            self.journal.close()
+        except OSError as failure:
+            print(f"visionlab: {self.run.path}: cannot be written to ({failure.strerror})", file=sys.stderr)
+        interrupted = isinstance(error, InterruptedRun)
+        everything_sent = self.shipper.finish(interrupted) if self.shipper is not None else None
+        self._lock.release()
         if error is None:
             console.conclude(self.run)
         console.say_where(self.run, everything_sent)
-        if isinstance(error, SystemExit):
-            raise KeyboardInterrupt from None
+        if interrupted:
+            console.say_how_to_resume(self.run)
 
     def conclude(self) -> None:
         """Complete the report of the tested run, draw its figures, and queue both for MLflow."""
-        if self.run is None:
+        if self.run is None or self.journal is None or self.logger is None:
             return
         steps, best = _course(self.run)
         timing = {"training_seconds": self.curve.seconds} if self.curve.seconds else {}
@@ -87,31 +123,66 @@ class Recording:
         tested = {f"test/{name}": value for name, value in report["test"].items()}
         for rate, values in report["per_class"].items():
             tested |= {f"test_{rate}/{name}": value for name, value in zip(names, values, strict=True)}
-        self._journal.metrics(steps, {key: value for key, value in (tested | timing).items() if value is not None})
-        for file in save_confusion(report["confusion"], report["classes"], self.run.figures):
-            self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
+        found = {key: value for key, value in (tested | timing).items() if value is not None}
+        self.logger.log_metrics(found, steps)
         matrix = {"true class": names} | {
             f"predicted {name}": [row[i] for row in report["confusion"]] for i, name in enumerate(names)
         }
         for table, columns in (("confusion_matrix", matrix), ("per_class", {"class": names} | report["per_class"])):
-            self._journal.append("table", file=self.run.add_table(table, columns))
-        self._journal.append("artifact", file="report.json")
+            self.journal.append("table", file=self.run.add_table(table, columns))
+        self.journal.append("artifact", file="report.json")
+        self.journal.append("artifact", file="predictions.npz")
+        if self.run.config().tracking.figures:
+            for file in gallery.draw(self.run, self._datamodule):
+                self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
 
+    def _describe(self, config: TrainConfig, parameters: int) -> None:
+        """Write a new run's first records."""
+        assert self.run is not None
+        assert self.journal is not None
+        datamodule = self._datamodule
+        self.journal.append(
+            "start",
+            run=self.run.id,
+            params=flatten(config.model_dump(mode="json")) | {"model.parameters": parameters},
+            tags=provenance.provenance(project.root(), hardware.describe(config.trainer))
+            | {"data.fingerprint": datamodule.fingerprint}
+            | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
+        )
+        for split, size in datamodule.sizes.items():
+            counts = datamodule.images(split).labels.bincount(minlength=len(datamodule.classes)).tolist()
+            self.journal.append(
+                "dataset",
+                context=CONTEXTS[split],
+                name=f"{config.data.name}-{split}",
+                digest=datamodule.fingerprint[:36],
+                images=size,
+                classes=dict(zip(datamodule.classes, counts, strict=True)),
+            )
+        for file in provenance.write_code_state(project.root(), self.run.path / "code"):
+            self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as dotted paths."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
+    def _say_status(self, error: BaseException | None) -> None:
+        assert self.run is not None
+        assert self.journal is not None
+        if error is None:
+            self.journal.append("status", status="FINISHED", tags={})
+        elif isinstance(error, InterruptedRun):
+            self.journal.append("status", status="KILLED", tags={"signal": error.signal.name})
+        else:
+            (self.run.path / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            self.journal.append("artifact", file="traceback.txt")
+            tags = {"error.class": type(error).__name__, "error.message": str(error)[:1000]}
+            self.journal.append("status", status="FAILED", tags=tags)
 
 
 def _course(run: Run) -> tuple[int, dict[str, float]]:
     """The last step in the journal, and the validation results of the epoch that was best by accuracy."""
     records = [record for record in journal.read(run.journal_file)[0] if record["kind"] == "metrics"]
+    training = [record for record in records if any(not name.startswith("system/") for name in record["values"])]
     validations = [record["values"] for record in records if "val/accuracy" in record["values"]]
     best: dict[str, float] = max(validations, key=lambda values: values["val/accuracy"], default={})
     return (
-        records[-1]["step"] if records else 0,
+        training[-1]["step"] if training else 0,
         {name.removeprefix("val/"): value for name, value in best.items() if name.startswith("val/")},
     )

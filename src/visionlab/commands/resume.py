@@ -1,0 +1,30 @@
+"""`visionlab resume RUN`: go on with a run that was stopped, or train a finished one for longer."""
+
+from __future__ import annotations
+
+import argparse
+
+from visionlab import project
+from visionlab.tracking.catalog import find_run
+
+CHANGEABLE = ("trainer", "tracking")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Go on with a run from its newest checkpoint, as if it had never stopped: same weights, same curve, same run\n"
+        "in MLflow. A finished run goes on with trainer.max_epochs=…; what is changed is recorded."
+    )
+    parser.add_argument("run", metavar="RUN", help="a run id, a unique prefix, or last")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what of trainer.* or tracking.* to change")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from visionlab.config.load import change_config
+
+    found = find_run(project.runs(), arguments.run)
+    found.mark_if_abandoned()
+    config = change_config(found.config(), arguments.overrides, CHANGEABLE)
+    from visionlab.training.engine import resume
+
+    resume(found, config)
