@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from visionlab import project
 from visionlab.tracking.catalog import all_runs
+from visionlab.training import checkpoint_file, checkpoints
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,3 +33,38 @@ def test_two_processes_make_one_run_and_test_each_image_once(cli: Cli) -> None:
     assert run.status() == "FINISHED"
     assert sum(map(sum, run.report()["confusion"])) == 359
     assert "sync_dist" not in done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_told_to_stop_save_together_and_go_on_as_if_nothing_had_happened(cli: Cli) -> None:
+    options = [
+        "experiment=digits",
+        "trainer.accelerator=cpu",
+        "trainer.devices=2",
+        "trainer.max_epochs=40",
+        "model.dropout=0.2",
+        "tracking=off",
+        "tracking.figures=false",
+    ]
+    done = cli("train", *options, "name=undisturbed", timeout=240)
+    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "visionlab", "train", *options, "name=stopped"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch  3/40"):
+            process.terminate()
+            break
+    said = process.stdout.read()
+    assert process.wait(20) == 128 + signal.SIGTERM, said
+    undisturbed, stopped = all_runs(project.runs())
+    assert stopped.status() == "KILLED"
+    start, _ = checkpoints.newest(stopped.checkpoints)
+    assert start is not None
+    assert 0 < start.epochs < 40
+    done = cli("resume", stopped.id, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert stopped.status() == "FINISHED"
+    assert stopped.report()["test"] == undisturbed.report()["test"]
+    ours, theirs = (checkpoint_file.read(run.checkpoints / "last.ckpt")["state_dict"] for run in (stopped, undisturbed))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from visionlab.errors import UserError
 from visionlab.tracking import journal
 from visionlab.tracking.run import Run
 from visionlab.training.classifier import Classifier
+from visionlab.training.divergence import DivergedError
 from visionlab.training.engine import evaluate, train
 
 TINY = [
@@ -31,6 +33,7 @@ TINY = [
     "trainer.precision=32-true",
     "trainer.log_every=3",
     "tracking=off",
+    "tracking.figures=false",
 ]
 
 
@@ -52,10 +55,10 @@ def assert_equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None
 
 
 def test_a_run_leaves_config_journal_checkpoints_figures_and_report() -> None:
-    finished = run()
+    finished = run("tracking.figures=true")
     assert finished.config().trainer.precision == "32-true"
-    assert {file.name for file in finished.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
-    assert {file.name for file in finished.figures.iterdir()} == {"confusion_matrix.png", "confusion_matrix.csv"}
+    assert {file.name for file in finished.checkpoints.iterdir()} == {"best.ckpt", "last.ckpt", "previous.ckpt"}
+    assert {file.name for file in finished.figures.iterdir()} >= {"confusion_matrix.png", "confusion_matrix.csv"}
     report = finished.report()
     total = sum(map(sum, report["confusion"]))
     right = sum(row[i] for i, row in enumerate(report["confusion"]))
@@ -97,6 +100,7 @@ def test_tracking_off_never_imports_mlflow() -> None:
 def test_without_validation_the_last_weights_are_tested() -> None:
     finished = run("data.val_fraction=0")
     assert [file.name for file in finished.checkpoints.iterdir()] == ["last.ckpt"]
+    assert not (finished.path / "tables" / "validation_confusion_matrix.json").exists()
     assert "validation" not in finished.report()
     assert finished.report()["test"]["accuracy"] > 0.1
 
@@ -145,6 +149,21 @@ def test_a_batch_that_devices_cannot_share_equally_is_refused_with_the_nearest_s
     assert not project.runs().exists()
 
 
+def test_the_validation_confusion_matrix_is_that_of_the_best_epoch() -> None:
+    finished = run("trainer.max_epochs=4", "optimizer.lr=0.05")
+    table = json.loads((finished.path / "tables" / "validation_confusion_matrix.json").read_text())
+    counts = [row[1:] for row in table["data"]]
+    right = sum(counts[i][i] for i in range(10))
+    assert right / sum(map(sum, counts)) == pytest.approx(finished.report()["validation"]["accuracy"])
+
+
+def test_profiling_shows_where_the_time_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    finished = run("debug=profile")
+    assert "aten::" in capsys.readouterr().out
+    assert json.loads((finished.path / "profile.json").read_text())["traceEvents"]
+    assert finished.config().tracking.name == "off"
+
+
 @pytest.mark.parametrize("debug", ["true", "overfit"])
 def test_debugging_leaves_no_trace_in_the_tracking(debug: str) -> None:
     finished = run("tracking=mlflow", f"debug={debug}", "optimizer.lr=0.05")
@@ -156,14 +175,17 @@ def test_debugging_leaves_no_trace_in_the_tracking(debug: str) -> None:
         assert [r["values"]["train/accuracy"] for r in records if "train/accuracy" in r.get("values", {})][-1] == 1.0
 
 
-def test_a_failure_is_recorded_and_comes_through() -> None:
-    with pytest.raises(UserError, match="NaN or infinity"):
+def test_a_failure_is_recorded_with_its_traceback_and_comes_through() -> None:
+    with pytest.raises(DivergedError) as raised:
         run("optimizer.lr=1e30")
     (path,) = project.runs().iterdir()
     assert Run(path).status() == "FAILED"
     last = journal.last(Run(path).journal_file)
     assert last is not None
-    assert "NaN or infinity" in last["error"]
+    assert last["tags"] == {"error.class": "DivergedError", "error.message": str(raised.value)}
+    assert "DivergedError" in (path / "traceback.txt").read_text()
+    artifacts = [record["file"] for record in journal.read(Run(path).journal_file)[0] if record["kind"] == "artifact"]
+    assert "traceback.txt" in artifacts
 
 
 def test_16_bits_on_a_machine_without_gpu_are_refused_naming_bf16(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

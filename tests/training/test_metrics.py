@@ -29,8 +29,9 @@ def predictions(size: int, classes: int, seed: int = 0) -> tuple[Tensor, Tensor]
 
 def score(logits: Tensor, labels: Tensor, batch: int = 7, positive: int | None = None) -> Scores:
     gathered = ClassifierMetrics(LOSS, logits.shape[1], top_k=2, positive=positive)
-    for part, truth in zip(logits.split(batch), labels.split(batch), strict=True):
-        gathered.update(part, truth)
+    where = torch.arange(len(labels))
+    for part, truth, indices in zip(logits.split(batch), labels.split(batch), where.split(batch), strict=True):
+        gathered.update(part, truth, indices)
     return gathered.compute()
 
 
@@ -121,9 +122,9 @@ def test_outputs_that_are_no_numbers_are_an_error_instead_of_class_0() -> None:
 def test_reset_forgets_everything() -> None:
     logits, labels = predictions(30, 3)
     gathered = ClassifierMetrics(LOSS, 3, top_k=2, positive=None)
-    gathered.update(logits.flip(0), labels)
+    gathered.update(logits.flip(0), labels, torch.arange(len(labels)))
     gathered.reset()
-    gathered.update(logits, labels)
+    gathered.update(logits, labels, torch.arange(len(labels)))
     assert_equals_reference(gathered.compute(), logits, labels)
 
 
@@ -134,8 +135,9 @@ def _share(rank: int, world_size: int, size: int, folder: str) -> None:
     )
     logits, labels = predictions(size, 3)
     gathered = ClassifierMetrics(LOSS, 3, top_k=2, positive=None)
-    for part, truth in zip(logits.split(8), labels.split(8), strict=True):
-        gathered.update(part[rank::world_size], truth[rank::world_size])
+    where = torch.arange(size)
+    for parts in zip(logits.split(8), labels.split(8), where.split(8), strict=True):
+        gathered.update(*(part[rank::world_size] for part in parts))
     torch.save(gathered.compute(), f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
@@ -148,6 +150,9 @@ def test_several_processes_equal_scikit_learn_at_uneven_sizes(size: int, world_s
     for rank in range(world_size):
         scores = torch.load(f"{folder}/{rank}.pt", weights_only=False)
         assert_equals_reference(scores, logits, labels)
+        # every prediction where its image stands in the split, whichever process made it
+        assert torch.equal(scores.labels, labels)
+        torch.testing.assert_close(scores.probabilities, logits.softmax(dim=1))
 
 
 def test_fewer_samples_than_processes(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def change_config(config: TrainConfig, overrides: list[str], allowed: tuple[str,
     """
     values = config.model_dump(mode="json")
     known = list(known_paths(TrainConfig, values))
-    mistakes = []
+    mistakes: list[str] = []
+    changed: set[str] = set()
     for override in overrides:
         path, equals, text = override.partition("=")
         section, _, key = path.rpartition(".")
@@ -80,7 +81,8 @@ def change_config(config: TrainConfig, overrides: list[str], allowed: tuple[str,
             mistakes.append(f"{path}: stays as it is in a run that goes on, only {sections} can change")
         else:
             values[section][key] = yaml.safe_load(text)
-    return check(TrainConfig, Composed(values, frozenset(mistakes), [Source(Path(), "command line")]))
+            changed.add(path)
+    return check(TrainConfig, Composed(values, frozenset(changed), [], tuple(mistakes)))
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,10 +13,7 @@ from torch import Tensor
 
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.data.loader import seed_generator
-from visionlab.tracking import predictions
-from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
-from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import Divergence
 
 
@@ -146,23 +143,3 @@ class StartShipping(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         if trainer.is_global_zero:
             self._shipper.start()
-
-
-class KeepScores(Callback):
-    """Writes the test scores into the run's report and what the network said of each image into `predictions.npz`."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, Classifier)
-        scores = pl_module.scores
-        if trainer.is_global_zero and scores is not None:
-            datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
-            predictions.save(self._run, scores.probabilities.numpy(), scores.labels.numpy())
-            self._run.add_to_report(
-                test=scores.summary,
-                classes=list(datamodule.classes),
-                per_class=scores.per_class,
-                confusion=scores.confusion.tolist(),
-            )

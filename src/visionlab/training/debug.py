@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch.profilers import PyTorchProfiler
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from torch.profiler import profile
 
 from visionlab.config.data import AugmentConfig
 from visionlab.config.train import TrainConfig
 
 OVERFIT_EPOCHS = 200
-PROFILE_STEPS = 20
+PROFILE_WARM_UP, PROFILE_STEPS = 5, 15
 
 Debug = bool | Literal["overfit", "profile"]
 
@@ -40,6 +43,30 @@ def trainer_arguments(debug: Debug) -> dict[str, Any]:
     if debug is True:
         return {"limit_train_batches": 1, "limit_val_batches": 1, "limit_test_batches": 1}
     if debug == "profile":
-        profiler = PyTorchProfiler(sort_by_key="cpu_time_total", row_limit=25)
-        return {"limit_train_batches": PROFILE_STEPS, "profiler": profiler}
+        return {"limit_train_batches": PROFILE_WARM_UP + PROFILE_STEPS}
     return {}
+
+
+class Profile(Callback):
+    """Prints which operations the training steps spend their time in, and keeps the trace as `profile.json`."""
+
+    def __init__(self) -> None:
+        self._profiler: profile | None = None
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx == min(PROFILE_WARM_UP, trainer.num_training_batches - 1):
+            self._profiler = profile(acc_events=True)
+            self._profiler.start()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._profiler is None:
+            return
+        self._profiler.stop()
+        by = "self_cuda_time_total" if pl_module.device.type == "cuda" else "self_cpu_time_total"
+        print(self._profiler.key_averages().table(sort_by=by, row_limit=20, max_name_column_width=40))
+        file = Path(trainer.default_root_dir) / "profile.json"
+        self._profiler.export_chrome_trace(str(file))
+        print(f"trace     {file} (open it in chrome://tracing or Perfetto)")
+        self._profiler = None

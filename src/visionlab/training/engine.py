@@ -15,15 +15,16 @@ from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
-from visionlab.training.callbacks import KeepScores, PlaceData, SeedSteps, StartShipping
+from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping
 from visionlab.training.checkpoint_file import HashedCheckpointIO
 from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
-from visionlab.training.debug import adapt, trainer_arguments
+from visionlab.training.debug import Profile, adapt, trainer_arguments
 from visionlab.training.interruption import Interruption
 from visionlab.training.progress import Progress
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
+from visionlab.training.results import KeepScores, KeepValidation
 
 
 def train(config: TrainConfig) -> Run | None:
@@ -160,6 +161,10 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
         recording.curve,
         Progress(recording.curve),
     ]
+    if config.debug == "profile":
+        callbacks.append(Profile())
+    if recording.run is not None and recording.journal is not None:
+        callbacks.append(KeepValidation(recording.run, recording.journal))
     if recording.shipper is not None:
         callbacks.append(StartShipping(recording.shipper))
     if settings.ema_decay is not None:

@@ -125,11 +125,8 @@ class Recording:
             tested |= {f"test_{rate}/{name}": value for name, value in zip(names, values, strict=True)}
         found = {key: value for key, value in (tested | timing).items() if value is not None}
         self.logger.log_metrics(found, steps)
-        matrix = {"true class": names} | {
-            f"predicted {name}": [row[i] for row in report["confusion"]] for i, name in enumerate(names)
-        }
-        for table, columns in (("confusion_matrix", matrix), ("per_class", {"class": names} | report["per_class"])):
-            self.journal.append("table", file=self.run.add_table(table, columns))
+        for table in ("confusion_matrix", "per_class"):
+            self.journal.append("table", file=f"tables/{table}.json")
         self.journal.append("artifact", file="report.json")
         self.journal.append("artifact", file="predictions.npz")
         if self.run.config().tracking.figures:
