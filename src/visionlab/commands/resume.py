@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from visionlab import project
+from visionlab.errors import UserError
 from visionlab.tracking.catalog import find_run
 
 CHANGEABLE = ("trainer", "tracking")
@@ -24,7 +25,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     found = find_run(project.runs(), arguments.run)
     found.mark_if_abandoned()
-    config = change_config(found.config(), arguments.overrides, CHANGEABLE)
+    before = found.config()
+    config = change_config(before, arguments.overrides, CHANGEABLE)
+    longer = config.trainer.max_epochs > before.trainer.max_epochs
+    if found.status() == "FINISHED" and not longer and config.trainer.early_stopping == before.trainer.early_stopping:
+        raise UserError(
+            f"{found.id}: is finished, after at most {before.trainer.max_epochs} epochs; "
+            f"`visionlab resume {found.id} trainer.max_epochs={2 * before.trainer.max_epochs}` trains it for longer"
+        )
     from visionlab.training.engine import resume
 
     resume(found, config)

@@ -82,6 +82,8 @@ class TrainingCurve(Callback):
     ) -> None:
         if self._started is None:
             self._started = time.perf_counter()
+            # a run may go on in the middle of an epoch
+            self._epoch_start = (self._started, self.images)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -104,18 +106,20 @@ class TrainingCurve(Callback):
         self._log(trainer, found | {"epoch": trainer.current_epoch + 1})
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.seconds = self._elapsed()
+        self.seconds = self.elapsed
 
     def state_dict(self) -> dict[str, Any]:
         waiting = torch.stack(self._waiting).cpu() if self._waiting else None
         latest = {name: float(value) for name, value in self.latest.items()}
-        return {"images": self.images, "seconds": self._elapsed(), "latest": latest, "waiting": waiting}
+        return {"images": self.images, "seconds": self.elapsed, "latest": latest, "waiting": waiting}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.images, self._before, self.latest = state_dict["images"], state_dict["seconds"], state_dict["latest"]
         self._waiting = [] if state_dict["waiting"] is None else list(state_dict["waiting"])
 
-    def _elapsed(self) -> float:
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far."""
         return self._before + (time.perf_counter() - self._started if self._started is not None else 0.0)
 
     def _record(self, trainer: pl.Trainer, names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType, TracebackType
 from typing import Any
@@ -72,4 +73,6 @@ class Interruption:
             self.received = self.received or number
         if again or not self.deferred:
             self.stop()
+        # print() may be under way itself
+        os.write(2, b"\nvisionlab: stopping after this step; once more stops at once\n")
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)

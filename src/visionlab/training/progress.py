@@ -21,11 +21,11 @@ class Progress(Callback):
     def __init__(self, curve: TrainingCurve) -> None:
         self._curve = curve
         self._bar: tqdm[Any] | None = None
-        self._started = 0.0
+        self._started, self._images = 0.0, 0
         self._shown = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.perf_counter()
+        self._started, self._images = time.perf_counter(), self._curve.images
         if trainer.is_global_zero and sys.stderr.isatty():
             total = int(trainer.estimated_stepping_batches)
             self._bar = tqdm(total=total, bar_format=_BAR, leave=False, dynamic_ncols=True)
@@ -36,7 +36,7 @@ class Progress(Callback):
         if self._bar is None or now - self._shown < 0.1:
             return
         self._shown = now
-        rate = self._curve.images / (now - self._started)
+        rate = (self._curve.images - self._images) / (now - self._started)
         latest = self._curve.latest
         self._bar.set_description_str(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}", refresh=False)
         self._bar.set_postfix_str(
@@ -59,7 +59,7 @@ class Progress(Callback):
         validated = trainer.callback_metrics
         if "val/loss" in validated and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0:
             parts.append(f"| val loss {validated['val/loss']:6.3f}  accuracy {validated['val/accuracy']:6.1%}")
-        parts.append(f"| {time.perf_counter() - self._started:6.1f} s")
+        parts.append(f"| {self._curve.elapsed:6.1f} s")
         tqdm.write("  ".join(parts), file=sys.stdout)
         sys.stdout.flush()
 
