@@ -6,7 +6,9 @@ import json
 import math
 import multiprocessing
 import os
+import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,39 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_it_wrote(file: Path) 
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert [record["step"] for record in journal.read(file)[0]] == list(range(1000))
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_half_line(file: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        writer = Journal(file)
+        writer.metrics(1, {"loss": 1})
+        size = file.stat().st_size
+        # room for another line, but not for all of the next
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * size + 5, 2 * size + 5))
+        writer.metrics(2, {"loss": 1})
+        try:
+            writer.metrics(3, {"loss": 1})
+        except OSError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert file.read_bytes().endswith(b"\n")
+    assert [record["step"] for record in journal.read(file)[0]] == [1, 2]
+
+
+def test_threads_that_write_at_once_write_whole_lines(file: Path) -> None:
+    writer = Journal(file)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda step: writer.metrics(step, {"loss": step, "x" * 200: 1}), range(400)))
+    assert sorted(record["step"] for record in journal.read(file)[0]) == list(range(400))
+
+
+def test_the_last_step_of_each_metric_is_known(file: Path) -> None:
+    writer = Journal(file)
+    assert journal.last_steps(file) == {}
+    writer.metrics(1, {"a": 1, "b": 1})
+    writer.metrics(5, {"a": 1})
+    writer.append("artifact", file="x")
+    assert journal.last_steps(file) == {"a": 5, "b": 1}

@@ -73,3 +73,30 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(UserError, match="expected a folder that can be written to"):
         Run.create(tmp_path / "runs", load_train_config(["experiment=digits"]))
+
+
+def test_only_one_process_at_a_time_trains_a_run(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    with run.lock(), pytest.raises(UserError, match=f"{run.id}: is being trained by another process"):
+        Run(run.path).lock()
+    Run(run.path).lock().release()
+
+
+def test_a_run_whose_process_is_gone_is_marked_and_one_that_lives_is_not(make_run: MakeRun) -> None:
+    run = make_run(points=2, status=None)
+    with run.lock():
+        assert not Run(run.path).mark_if_abandoned()
+        assert run.status() == "RUNNING"
+    assert run.mark_if_abandoned()
+    assert run.status() == "KILLED"
+    assert not run.mark_if_abandoned()
+    assert not make_run(status="FINISHED").mark_if_abandoned()
+
+
+def test_a_changed_configuration_replaces_the_old_and_says_what_is_new(make_run: MakeRun) -> None:
+    run = make_run()
+    config = run.config()
+    longer = config.model_copy(update={"trainer": config.trainer.model_copy(update={"max_epochs": 99})})
+    assert run.change(longer) == {"trainer.max_epochs": (config.trainer.max_epochs, 99)}
+    assert run.config() == longer
+    assert run.change(longer) == {}

@@ -13,7 +13,7 @@ from visionlab.training import interruption
 from visionlab.training.interruption import Interruption
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_outside_of_training_a_signal_raises_at_once(number: signal.Signals, code: int) -> None:
     with pytest.raises(InterruptedRun, match=number.name) as raised, Interruption():
         os.kill(os.getpid(), number)
@@ -37,6 +37,17 @@ def test_a_step_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(InterruptedRun, match="SIGINT") as raised:
             time.sleep(20)
     assert raised.value.exit_code == 130
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as watched:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert watched.received is None
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, usual)
 
 
 def test_afterwards_signals_mean_what_they_meant() -> None:

@@ -43,7 +43,7 @@ CONFIG = [
     "tracking.figures=false",
 ]
 # what depends on the clock
-TIMES = ("images_per_second", "training_seconds")
+TIMES = ("images_per_second", "epoch_seconds", "training_seconds")
 
 
 def config(*overrides: str) -> TrainConfig:

@@ -51,7 +51,7 @@ def write_code_state(root: Path, folder: Path) -> list[Path]:
     installed = sorted(f"{part.name}=={part.version}" for part in distributions())
     files = [folder / "installed.txt"]
     files[0].write_text("\n".join(installed) + "\n", encoding="utf-8")
-    diff = _git(root, "diff", "HEAD", strip=False)
+    diff = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", strip=False)
     if diff:
         files.append(folder / "uncommitted.diff")
         cut = diff.encode()[:LONGEST_DIFF].decode(errors="ignore")

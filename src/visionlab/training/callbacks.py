@@ -99,7 +99,8 @@ class TrainingCurve(Callback):
             self._record(trainer, [*names, "grad_norm"])
         if epoch_ends:
             started, images = self._epoch_start
-            self._log(trainer, {"images_per_second": (self.images - images) / (time.perf_counter() - started)})
+            seconds = time.perf_counter() - started
+            self._log(trainer, {"images_per_second": (self.images - images) / seconds, "epoch_seconds": seconds})
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         found = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}

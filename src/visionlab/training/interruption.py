@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: training stops after the step under way, with a checkpoint to go on from."""
+"""Ctrl-C, SIGTERM, a closed terminal: training stops after the step under way, with a checkpoint to go on from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 
 from visionlab.errors import InterruptedRun
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 4.0
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM raise InterruptedRun: at once, or in training when a step is done.
+    """While entered, SIGNALS raise InterruptedRun: at once, or in training when a step is done.
 
-    In training a second signal, or a step that takes longer than GRACE_SECONDS, raises at once.
+    Those that were ignored, as under nohup, are ignored further. In training a second signal, or a step that takes longer than GRACE_SECONDS, raises at once.
 
     Attributes:
         received: the first signal, or None.
@@ -33,7 +33,8 @@ class Interruption:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
+        before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGALRM)}
+        self._before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
         self.take_over()
         return self
 
@@ -46,7 +47,7 @@ class Interruption:
 
     def take_over(self) -> None:
         """Handle the signals here, whoever does so now."""
-        for number in (*SIGNALS, signal.SIGALRM):
+        for number in self._before:
             signal.signal(number, self._on_signal)
 
     def requested(self, trainer: pl.Trainer) -> bool:
