@@ -167,6 +167,7 @@ def test_a_run_stopped_before_its_validation_validates_first(undisturbed: Run, m
 
     assert exit_code(in_child(work)) == -signal.SIGKILL
     (run,) = all_runs(project.runs())
+    (run.checkpoints / ".new.ckpt.1.part").write_text("half a checkpoint")
     start, _ = checkpoints.newest(run.checkpoints)
     assert start is not None
     assert start.step == 2 * STEPS
@@ -174,6 +175,7 @@ def test_a_run_stopped_before_its_validation_validates_first(undisturbed: Run, m
     assert run.mark_if_abandoned()
     resume(run, run.config())
     assert_same(run, undisturbed)
+    assert not list(run.checkpoints.glob(".*"))
 
 
 @pytest.mark.parametrize("moment", range(2))

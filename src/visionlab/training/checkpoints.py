@@ -80,6 +80,10 @@ class Checkpoints(Checkpoint):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._folder = trainer.strategy.broadcast(self._folder)
+        if trainer.is_global_zero:
+            # what a process that was killed while it wrote has left behind
+            for part in self.folder.glob(".*.part"):
+                part.unlink()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Lightning has a handler of its own, which lets the epoch end first
