@@ -20,15 +20,21 @@ COMMANDS = {
     "resume": "go on with a run that was stopped",
     "test": "test a run's chosen weights again",
     "runs": "list the last runs with their headline metrics",
+    "compare": "set runs side by side: settings, results, and what of the difference is chance",
+    "rm": "remove a run from disk and from MLflow",
     "config": "print the resolved configuration",
     "lr-find": "find a learning rate to start from",
     "sync": "send to MLflow what a run could not",
+    "doctor": "look at the machine, the data sets, the store and the runs; say what to do",
     "schema": "write the JSON schemas that editors complete conf/**/*.yaml with",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    # torch's threads spin while they wait for each other; beside another busy process that makes small networks ten times
+    # slower. Read when torch is imported
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
     debugging = any(word.startswith("debug=") and word != "debug=false" for word in getattr(parsed, "overrides", []))
     try:

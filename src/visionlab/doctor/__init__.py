@@ -1,0 +1,1 @@
+"""Looking at what a run depends on, and saying what to do about it."""
