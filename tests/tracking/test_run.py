@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -100,3 +101,17 @@ def test_a_changed_configuration_replaces_the_old_and_says_what_is_new(make_run:
     assert run.change(longer) == {"trainer.max_epochs": (config.trainer.max_epochs, 99)}
     assert run.config() == longer
     assert run.change(longer) == {}
+
+
+def test_a_run_on_another_machine_is_gone_only_when_it_has_been_silent_for_long(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(points=2, status=None)
+    line, _, rest = run.journal_file.read_text().partition("\n")
+    record = json.loads(line)
+    record["tags"]["host"] = "elsewhere"
+    run.journal_file.write_text(json.dumps(record) + "\n" + rest)
+    assert not run.mark_if_abandoned()
+    long_ago = run.journal_file.stat().st_mtime - 7200
+    os.utime(run.journal_file, (long_ago, long_ago))
+    assert run.mark_if_abandoned()

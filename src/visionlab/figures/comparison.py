@@ -52,7 +52,7 @@ def save_comparison(
         with drawing(file, title, 11.0, CURVES) as figure:
             _course(figure, course, names, abreast=True)
     elif len(shown) == 1:
-        with drawing(file, title, CURVES + side + 1.4, side + 1.2) as figure:
+        with drawing(file, title, CURVES + side + 1.4, side + 1.6) as figure:
             parts: Any = figure.subfigures(1, 2, width_ratios=(CURVES, side + 1.4))
             _course(parts[0], course, names, abreast=False)
             _matrices(parts[1], classes, shown)

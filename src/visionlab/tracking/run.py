@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from visionlab.errors import UserError
 from visionlab.tracking import journal
 from visionlab.tracking.journal import Journal, Record
 
+SILENCE_SECONDS = 3600.0  # a run that lives writes its machine's load more often
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no 0, 1, i, l, o: ids are read aloud and typed
 
 
@@ -89,7 +92,7 @@ class Run:
 
     def mark_if_abandoned(self) -> bool:
         """Give a run whose process is gone, without a last word, the status KILLED; whether it was such a run."""
-        if self.status() != "RUNNING":
+        if self.status() != "RUNNING" or not self._lock_can_be_trusted():
             return False
         try:
             lock = self.lock()
@@ -101,6 +104,11 @@ class Run:
                 writer.append("status", status="KILLED", tags={"signal": "unknown, the process was gone"})
                 writer.close()
         return True
+
+    def _lock_can_be_trusted(self) -> bool:
+        """Whether a lock that nobody holds here means that nobody holds it: shared folders may not share locks."""
+        here = self.start()["tags"].get("host") in (None, socket.gethostname())
+        return here or time.time() - self.journal_file.stat().st_mtime > SILENCE_SECONDS
 
     def start(self) -> Record:
         """The journal's first record: name, parameters and tags."""
