@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "test a run's chosen weights again",
     "runs": "list the last runs with their headline metrics",
     "compare": "set runs side by side: settings, results, and what of the difference is chance",
+    "report": "write the page of a run: results, setting, pictures, data, provenance",
     "rm": "remove a run from disk and from MLflow",
     "config": "print the resolved configuration",
     "lr-find": "find a learning rate to start from",

@@ -130,8 +130,17 @@ class Recording:
         self.journal.append("artifact", file="report.json")
         self.journal.append("artifact", file="predictions.npz")
         if self.run.config().tracking.figures:
+            self._draw()
+
+    def _draw(self) -> None:
+        assert self.run is not None
+        assert self.journal is not None
+        try:
             for file in gallery.draw(self.run, self._datamodule):
                 self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
+        except Exception as error:  # noqa: BLE001 - results that are there are worth more than their pictures
+            said = f"{type(error).__name__}: {error}"
+            print(f"visionlab: warning: not all pictures could be drawn ({said})", file=sys.stderr)
 
     def _describe(self, config: TrainConfig, parameters: int) -> None:
         """Write a new run's first records."""
