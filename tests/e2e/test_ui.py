@@ -5,6 +5,7 @@ Needs a Chromium or Chrome of the system. SCREENSHOTS=FOLDER keeps what was seen
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -113,8 +114,10 @@ def test_two_runs_are_listed_selected_and_compared(page: Page, address: str, sto
     row = page.get_by_role("row").filter(has_text="model.width").last
     expect(row).to_contain_text("16")
     expect(row).to_contain_text("4")
-    accuracy = page.get_by_role("row").filter(has_text="val/accuracy").last
-    assert sum(text.strip().startswith("0.") for text in accuracy.all_inner_texts()[0].split()) == 2
+    expect(page.get_by_text("test/accuracy", exact=True).first).to_be_attached(timeout=PATIENCE_MS)
+    for name in ("narrow", "wide"):
+        accuracy = json.loads((store / "runs" / run_id(store, name) / "report.json").read_text())["test"]["accuracy"]
+        expect(page.get_by_text(f"{round(accuracy, 3):g}", exact=True).first).to_be_attached(timeout=PATIENCE_MS)
 
 
 def test_the_curves_of_both_runs_are_in_one_chart(page: Page, address: str, store: Path) -> None:
