@@ -9,7 +9,8 @@ import pytest
 
 from visionlab import project
 from visionlab.errors import UserError
-from visionlab.tracking.catalog import all_runs, find_run
+from visionlab.tracking import shipment_state
+from visionlab.tracking.catalog import all_runs, damaged, find_run, unshipped
 from visionlab.tracking.run import Run
 
 MakeRun = Callable[..., Run]
@@ -75,3 +76,26 @@ def test_folders_that_are_no_runs_are_passed_over(make_run: MakeRun) -> None:
     (project.runs() / "begun").mkdir()
     (project.runs() / "begun" / "metrics.jsonl").touch()
     assert [found.id for found in all_runs(project.runs())] == [run.id]
+
+
+@pytest.mark.parametrize("first", [b'{"kind": "start", "ti', b"\0\0\0\n", b"[]\n", b'{"kind": "metrics"}\n', b"\xff\n"])
+def test_a_journal_without_a_readable_first_record_is_passed_over_and_reported(make_run: MakeRun, first: bytes) -> None:
+    whole, broken = make_run(), make_run()
+    broken.journal_file.write_bytes(first)
+    assert [run.id for run in all_runs(project.runs())] == [whole.id]
+    assert [run.id for run in damaged(project.runs())] == [broken.id]
+    assert find_run(project.runs(), "last").id == whole.id
+
+
+def test_runs_that_have_something_left_to_send(make_run: MakeRun) -> None:
+    sent, half, unsent = make_run(), make_run(points=3), make_run()
+    make_run("tracking=off")
+    for run, offset in ((sent, sent.journal_file.stat().st_size), (half, 10)):
+        shipment_state.keep(run, shipment_state.ShipmentState(offset=offset))
+    assert [run.id for run in unshipped(project.runs())] == [half.id, unsent.id]
+
+
+def test_a_run_whose_configuration_cannot_be_read_counts_as_unsent(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.path / "config.yaml").write_text("unknown: 1\n")
+    assert [left.id for left in unshipped(project.runs())] == [run.id]

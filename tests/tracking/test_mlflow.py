@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from visionlab.config.trainer import TrackingConfig
-from visionlab.tracking import mlflow as shipping
-from visionlab.tracking.mlflow import RUN_TAG, Shipment, connect, shipped
+from tests.tracking.stored import artifacts, client_of, points_in_journal, points_in_mlflow, stored
+from visionlab.tracking import shipment, shipment_state, translation
+from visionlab.tracking.mlflow import Store
 from visionlab.tracking.run import Run
+from visionlab.tracking.shipment import Shipment
 from visionlab.tracking.shipper import ship_everything
 
+pytestmark = pytest.mark.usefixtures("store")
 MakeRun = Callable[..., Run]
-
-
-def stored(run: Run) -> Any:
-    """The run as MLflow has it."""
-    client = connect(TrackingConfig())
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    (found,) = client.search_runs(experiments, f"tags.`{RUN_TAG}` = '{run.id}'")
-    return found
-
-
-def history(run: Run, metric: str) -> list[tuple[int, float]]:
-    client = connect(TrackingConfig())
-    points = client.get_metric_history(stored(run).info.run_id, metric)
-    return sorted((point.step, point.value) for point in points)
+DATASET = {"name": "digits-train", "digest": "0123456789abcdef" * 2, "images": 5, "classes": {"zero": 3, "one": 2}}
 
 
 def test_params_tags_metrics_config_and_status_arrive(make_run: MakeRun) -> None:
@@ -41,9 +32,19 @@ def test_params_tags_metrics_config_and_status_arrive(make_run: MakeRun) -> None
     assert found.info.status == "FINISHED"
     assert found.data.params["model.width"] == "12"
     assert found.data.tags["command"] == "visionlab train"
-    assert history(run, "train/loss") == [(step, 1 / (step + 1)) for step in range(30)]
-    artifacts = {file.path for file in connect(TrackingConfig()).list_artifacts(found.info.run_id)}
-    assert "config.yaml" in artifacts
+    assert points_in_mlflow(run) == points_in_journal(run)
+    assert artifacts(run)["config.yaml"] == (run.path / "config.yaml").read_bytes()
+
+
+def test_the_list_of_runs_has_columns_for_model_data_and_precision(make_run: MakeRun) -> None:
+    run = make_run("seed=7", **{"git.commit": "abc", "command": "visionlab train seed=7"})
+    ship_everything(run)
+    tags = stored(run).data.tags
+    assert (tags["model"], tags["data"]) == ("cnn", "digits")
+    assert tags["precision"] == run.start()["params"]["trainer.precision"]
+    assert tags["mlflow.note.content"].startswith(f"Run {run.id}: cnn on digits, epochs 15, seed 7")
+    assert tags["mlflow.source.name"] == "visionlab train seed=7"
+    assert tags["mlflow.source.git.commit"] == "abc"
 
 
 def test_artifacts_and_tables_arrive(make_run: MakeRun) -> None:
@@ -53,67 +54,321 @@ def test_artifacts_and_tables_arrive(make_run: MakeRun) -> None:
     writer = run.journal()
     writer.append("artifact", file="figures/picture.png")
     writer.append("table", file=run.add_table("t", {"class": ["a", "b"], "recall": [0.5, None]}))
-    writer.append("status", status="FAILED")
+    writer.append("status", status="FAILED", tags={"error.class": "ValueError", "error.message": "no"})
     ship_everything(run)
     found = stored(run)
-    assert found.info.status == "FAILED"
-    client = connect(TrackingConfig())
-    folder = Path(client.download_artifacts(found.info.run_id, ""))
-    assert (folder / "figures" / "picture.png").read_bytes() == b"PNG"
-    table = json.loads((folder / "tables" / "t.json").read_text())
+    assert (found.info.status, found.data.tags["error.class"]) == ("FAILED", "ValueError")
+    assert artifacts(run)["figures/picture.png"] == b"PNG"
+    table = json.loads(artifacts(run)["tables/t.json"])
     assert table == {"columns": ["class", "recall"], "data": [["a", 0.5], ["b", None]]}
     assert json.loads(found.data.tags["mlflow.loggedArtifacts"]) == [{"path": "tables/t.json", "type": "table"}]
 
 
-def test_a_metric_whose_name_mlflow_refuses_arrives_under_another(make_run: MakeRun) -> None:
+def test_the_list_of_tables_survives_a_restart_and_names_each_once(make_run: MakeRun) -> None:
     run = make_run(status=None)
     writer = run.journal()
-    writer.metrics(1, {"test_recall/c++": 0.25, "test_recall/c#": 0.5, "test_recall/plain name": 1.0})
-    writer.append("status", status="FINISHED")
+    for name in ("a", "b", "a"):
+        writer.append("table", file=run.add_table(name, {"class": ["x"]}))
+        ship_everything(run)  # each with a memory of its own
+    listed = json.loads(stored(run).data.tags["mlflow.loggedArtifacts"])
+    assert [table["path"] for table in listed] == ["tables/a.json", "tables/b.json"]
+
+
+def test_an_artifact_that_has_changed_is_sent_again_but_once_a_batch(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(status=None)
+    sent: list[str] = []
+    monkeypatch.setattr(Shipment, "_send_files", _counting(Shipment._send_files, sent))
+    writer = run.journal()
+    for content in ("old", "older", "new"):
+        (run.path / "note.txt").write_text(content)
+        writer.append("artifact", file="note.txt")
     ship_everything(run)
+    assert (sent.count("note.txt"), artifacts(run)["note.txt"]) == (1, b"new")
+    (run.path / "note.txt").write_text("newest")
+    writer.append("artifact", file="note.txt")
+    ship_everything(run)
+    assert artifacts(run)["note.txt"] == b"newest"
+
+
+def test_an_artifact_that_is_gone_is_noted_and_holds_nothing_up(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    writer = run.journal()
+    writer.append("artifact", file="figures/gone.png")
+    writer.append("table", file="tables/gone.json")
+    writer.metrics(1, {"loss": 1.0})
+    writer.append("status", status="FINISHED", tags={})
+    ship_everything(run)
+    assert stored(run).info.status == "FINISHED"
+    assert points_in_mlflow(run) == points_in_journal(run)
+    assert "gone.png: is not there any more" in (run.path / "shipper.log").read_text()
+    assert json.loads(stored(run).data.tags["mlflow.loggedArtifacts"]) == []
+
+
+def test_data_sets_arrive_with_context_size_classes_and_fingerprint(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    writer = run.journal()
+    writer.append("dataset", context="training", **DATASET)
+    writer.append("dataset", context="test", **DATASET | {"name": "digits-test", "images": 2, "classes": {"one": 2}})
+    ship_everything(run)
+    (run.path / shipment_state.FILE_NAME).unlink()
+    ship_everything(run)  # twice changes nothing
+    inputs = {given.dataset.name: given for given in stored(run).inputs.dataset_inputs}
+    assert len(stored(run).inputs.dataset_inputs) == len(inputs) == 2
+    training = inputs["digits-train"]
+    assert [(tag.key, tag.value) for tag in training.tags] == [("mlflow.data.context", "training")]
+    profile = json.loads(training.dataset.profile)
+    assert profile == {"images": 5, "classes": {"zero": 3, "one": 2}, "fingerprint": DATASET["digest"]}
+    assert str(DATASET["digest"]).startswith(training.dataset.digest.rpartition("-")[0])
+    assert "2 images" in training.dataset.schema
+
+
+def test_another_share_of_the_same_data_is_another_data_set(make_run: MakeRun) -> None:
+    sizes = []
+    for images in (5, 3):
+        run = make_run(status=None)
+        run.journal().append("dataset", context="training", **DATASET | {"images": images})
+        ship_everything(run)
+        sizes.append(json.loads(stored(run).inputs.dataset_inputs[0].dataset.profile)["images"])
+    assert sizes == [5, 3]
+
+
+def test_a_run_that_goes_on_is_the_same_run_and_running_again(make_run: MakeRun) -> None:
+    run = make_run(points=3, status="KILLED")
+    ship_everything(run)
+    before = stored(run)
+    assert before.info.status == "KILLED"
+    (run.path / "config.yaml").write_text(
+        (run.path / "config.yaml").read_text().replace("max_epochs: 15", "max_epochs: 20")
+    )
+    writer = run.journal()
+    writer.append("resume", step=3, tags={"resumed.trainer.max_epochs": "15 -> 20"})
+    ship_everything(run)
+    assert stored(run).info.status == "RUNNING"
+    assert "max_epochs: 20" in artifacts(run)["config.yaml"].decode()
+    writer.metrics(3, {"train/loss": 0.25})
+    writer.append("status", status="FINISHED", tags={})
+    ship_everything(run)
+    after = stored(run)
+    assert (after.info.run_id, after.info.status) == (before.info.run_id, "FINISHED")
+    assert after.data.tags["resumed.trainer.max_epochs"] == "15 -> 20"
+    assert points_in_mlflow(run) == points_in_journal(run)
+
+
+def test_a_run_that_went_on_before_anything_was_sent_ends_as_it_ended(make_run: MakeRun) -> None:
+    run = make_run(status="KILLED")
+    writer = run.journal()
+    writer.append("resume", step=0, tags={})
+    ship_everything(run)
+    assert stored(run).info.status == "RUNNING"
+    writer.append("status", status="FINISHED", tags={})
+    (run.path / shipment_state.FILE_NAME).unlink()
+    ship_everything(run)
+    assert stored(run).info.status == "FINISHED"
+
+
+def test_metrics_of_any_name_arrive(make_run: MakeRun) -> None:
+    plain = ["test_recall/plain name", "a.b/c-d:e", "ü/日本"]
+    odd = ["test_recall/c++", "a//b", "/a", "a/", "..", "../x", "x/./y", "..x", "", "k" * 300]
+    run = make_run(status=None)
+    run.journal().metrics(1, {name: float(value) for value, name in enumerate(plain + odd)})
+    state = ship_everything(run)
     values = stored(run).data.metrics
-    assert values["test_recall/plain name"] == 1.0
-    assert sorted(values.values()) == [0.25, 0.5, 1.0]
+    assert state.refused == 0
+    assert sorted(values.values()) == list(range(len(plain + odd)))
+    assert [values[name] for name in plain] == list(range(len(plain)))
+
+
+def test_values_that_are_no_numbers_arrive_once(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    run.journal().metrics(1, {"nan": math.nan, "inf": math.inf, "minus": -math.inf})
+    ship_everything(run)
+    (run.path / shipment_state.FILE_NAME).unlink()
+    ship_everything(run)
+    client, found = client_of(run), stored(run)
+    values = {
+        name: [p.value for p in client.get_metric_history(found.info.run_id, name)] for name in found.data.metrics
+    }
+    assert len(values["nan"]) == 1
+    assert math.isnan(values["nan"][0])
+    assert values["inf"] == [-value for value in values["minus"]]
+    assert values["inf"][0] > 1e308
 
 
 def test_a_batch_sent_twice_is_there_once(make_run: MakeRun) -> None:
     run = make_run(points=20, status=None)
     run.journal().append("table", file=run.add_table("t", {"class": ["a"], "recall": [0.5]}))
     ship_everything(run)
-    (run.path / "shipped.json").unlink()  # as if the process had died before it could note anything
+    (run.path / shipment_state.FILE_NAME).unlink()  # as if the process had died before it could note anything
     ship_everything(run)
-    assert history(run, "train/loss") == [(step, 1 / (step + 1)) for step in range(20)]
-    folder = Path(connect(TrackingConfig()).download_artifacts(stored(run).info.run_id, ""))
-    assert json.loads((folder / "tables" / "t.json").read_text())["data"] == [["a", 0.5]]
+    assert points_in_mlflow(run) == points_in_journal(run)
+    assert json.loads(artifacts(run)["tables/t.json"])["data"] == [["a", 0.5]]
 
 
 def test_sending_goes_on_where_it_stopped(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipping, "RECORDS_PER_BATCH", 7)
+    monkeypatch.setattr(shipment, "RECORDS_PER_READ", 7)
+    monkeypatch.setattr(shipment, "POINTS_PER_BATCH", 14)
     run = make_run(points=20)
     assert Shipment(run).send()
-    assert 0 < shipped(run)["offset"] < run.journal_file.stat().st_size
+    assert 0 < shipment_state.load(run).offset < run.journal_file.stat().st_size
     ship_everything(run)
-    assert shipped(run)["offset"] == run.journal_file.stat().st_size
-    assert len(history(run, "train/loss")) == 20
+    assert shipment_state.load(run).offset == run.journal_file.stat().st_size
+    assert points_in_mlflow(run) == points_in_journal(run)
 
 
-def test_a_parameter_that_mlflow_would_cut_points_to_the_whole(make_run: MakeRun) -> None:
-    urls = [f"https://example.org/{i}/" + "x" * 60 for i in range(5)]
-    run = make_run("data=cifar10", f"data.urls=[{','.join(urls)}]")
+def test_a_batch_goes_on_behind_the_last_request_that_was_answered(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(points=1)
+    sent: list[str] = []
+    monkeypatch.setattr(Store, "log", _counting(Store.log, sent))
+    monkeypatch.setattr(Shipment, "_send_files", _failing_once(Shipment._send_files))
+    with pytest.raises(OSError, match="out of order"):
+        ship_everything(run)
+    assert shipment_state.load(run).done == 1
+    run.journal().metrics(1, {"train/loss": 0.5})  # what comes later belongs to a later batch
+    first = len(sent)
     ship_everything(run)
-    value = stored(run).data.params["data.urls"]
-    assert len(value) <= shipping.LONGEST_PARAM
-    assert value.endswith("(whole: config.yaml)")
+    assert len(sent) > first
+    assert not any(entry in sent[first:] for entry in sent[:first])
+    assert points_in_mlflow(run) == points_in_journal(run)
 
 
-def test_processes_that_start_on_a_store_that_does_not_exist(make_run: MakeRun) -> None:
-    runs = [make_run(points=10) for _ in range(4)]
+def test_a_state_that_cannot_be_read_is_as_none(make_run: MakeRun) -> None:
+    run = make_run(points=2)
+    ship_everything(run)
+    for content in ("", "{", "[]", '{"unknown": 1}'):
+        (run.path / shipment_state.FILE_NAME).write_text(content)
+        assert shipment_state.load(run) == shipment_state.ShipmentState()
+    ship_everything(run)
+    assert points_in_mlflow(run) == points_in_journal(run)
+
+
+def test_parameters_and_tags_that_mlflow_would_cut_point_to_the_whole(make_run: MakeRun) -> None:
+    urls = [f"https://example.org/{i}/" + "x" * 200 for i in range(40)]
+    run = make_run("data=cifar10", f"data.urls=[{','.join(urls)}]", command="y" * 9000, short="0")
+    ship_everything(run)
+    found = stored(run)
+    whole = {name: text for name, text in artifacts(run).items() if name.startswith("long/")}
+    assert len(whole) == 2
+    for value, longest, name, text in (
+        (found.data.params["data.urls"], translation.LONGEST_PARAM, "data.urls", str(urls)),
+        (found.data.tags["command"], translation.LONGEST_TAG, "command", "y" * 9000),
+    ):
+        assert len(value) == longest
+        path = value.rpartition("(whole: ")[2].removesuffix(")")
+        assert json.loads(whole[path]) == {name: text}
+    assert found.data.tags["short"] == "0"
+
+
+def test_many_params_and_tags_arrive(make_run: MakeRun) -> None:
+    run = make_run(points=600, **{f"tag{i}": str(i) for i in range(250)})
+    ship_everything(run)
+    tags = stored(run).data.tags
+    assert all(tags[f"tag{i}"] == str(i) for i in range(250))
+    assert points_in_mlflow(run) == points_in_journal(run)
+
+
+def test_requests_are_as_few_as_the_limits_allow() -> None:
+    batch = translation.Batch(
+        points=[translation.Point("loss", 0.5, 0, step) for step in range(2900)],
+        params={f"p{i}": "x" for i in range(60)},
+        tags={f"t{i}": "x" for i in range(40)},
+    )
+    parts = batch.parts()
+    assert [len(part) for part in parts] == [1000, 1000, 1000]
+    assert [entry for part in parts for entry in part if isinstance(entry, translation.Point)] == batch.points
+
+
+def test_what_is_refused_for_good_is_left_out_counted_and_noted(make_run: MakeRun) -> None:
+    run = make_run(points=5, status=None)
+    ship_everything(run)
+    writer = run.journal()
+    writer.append("start", run=run.id, params={"seed": "another", "new": 1}, tags={"kept": "yes"})
+    writer.metrics(5, {"train/loss": 0.5})
+    writer.append("status", status="FINISHED", tags={})
+    state = ship_everything(run)
+    assert state.refused == 1
+    found = stored(run)
+    assert (found.data.params["seed"], found.data.params["new"], found.data.tags["kept"]) == ("0", "1", "yes")
+    assert found.info.status == "FINISHED"
+    assert points_in_mlflow(run) == points_in_journal(run)
+    assert "refused for good: seed" in (run.path / "shipper.log").read_text()
+
+
+def test_a_run_that_was_deleted_in_mlflow_is_let_go(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(points=5, status=None)
+    ship_everything(run)
+    client_of(run).delete_run(stored(run).info.run_id)
+    writer = run.journal()
+    for step in range(5, 700):
+        writer.metrics(step, {"train/loss": 0.5})
+    sent: list[str] = []
+    monkeypatch.setattr(Store, "log", _counting(Store.log, sent))
+    state = ship_everything(run)
+    assert (state.refused, state.offset) == (695, run.journal_file.stat().st_size)
+    assert len(sent) == 695  # one by one would never end
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_a_run_that_is_not_in_the_store_any_more_is_sent_again(make_run: MakeRun, more: bool) -> None:
+    run = make_run(points=5)
+    ship_everything(run)
+    client_of(run).delete_run(stored(run).info.run_id)
+    shipment_state.keep(run, replace(shipment_state.load(run), mlflow_run="0" * 32))  # one that does not exist
+    if more:
+        run.journal().append("resume", step=5, tags={})
+        Shipment(run).send_all()
+    else:
+        ship_everything(run)
+    assert stored(run).info.status == ("RUNNING" if more else "FINISHED")
+    assert points_in_mlflow(run) == points_in_journal(run)
+
+
+def test_a_run_that_goes_on_with_another_store_is_there_as_a_whole(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where that store keeps its artifacts
+    run = make_run(points=5)
+    ship_everything(run)
+    text = (run.path / "config.yaml").read_text()
+    (run.path / "config.yaml").write_text(text.replace("uri: null", f"uri: sqlite:///{tmp_path / 'other.db'}"))
+    first = shipment_state.load(run).mlflow_run
+    assert ship_everything(run).mlflow_run != first
+    assert points_in_mlflow(run) == points_in_journal(run)
+
+
+def test_processes_that_start_on_a_store_that_does_not_exist(make_run: MakeRun, home: Path) -> None:
+    shutil.rmtree(home / "mlruns")
+    runs = [make_run(points=200) for _ in range(8)]
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=ship_everything, args=(run,)) for run in runs]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert [process.exitcode for process in processes] == [0] * 8
     for run in runs:
-        assert len(history(run, "train/loss")) == 10
+        assert points_in_mlflow(run) == points_in_journal(run)
+        assert not (run.path / "shipper.log").exists()
+
+
+def _counting(method: Callable[..., None], sent: list[str]) -> Callable[..., None]:
+    def counted(self: object, run: str, entries: list[object]) -> None:
+        sent.extend(map(str, entries))
+        method(self, run, entries)
+
+    return counted
+
+
+def _failing_once(method: Callable[..., None]) -> Callable[..., None]:
+    left = [1]
+
+    def fail(self: object, run: str, entries: list[object]) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise OSError("out of order")
+        method(self, run, entries)
+
+    return fail

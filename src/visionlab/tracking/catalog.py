@@ -5,14 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from visionlab.errors import UserError
+from visionlab.tracking import journal, shipment_state
 from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
 
 
 def all_runs(folder: Path) -> list[Run]:
-    """Every run below `folder`, oldest first."""
-    runs = [Run(path.parent) for path in folder.glob("*/metrics.jsonl") if path.stat().st_size]
-    return sorted(runs, key=lambda run: (run.start()["time"], run.id))
+    """Every run below `folder`, oldest first; those whose journal has no readable first record are passed over."""
+    starts = {run: start for run in _with_journal(folder) if (start := _start(run)) is not None}
+    return sorted(starts, key=lambda run: (starts[run]["time"], run.id))
+
+
+def damaged(folder: Path) -> list[Run]:
+    """The runs whose journal has no readable first record: a disk has failed, or they are being made at this moment."""
+    return sorted((run for run in _with_journal(folder) if _start(run) is None), key=lambda run: run.id)
+
+
+def unshipped(folder: Path) -> list[Run]:
+    """The tracked runs of which MLflow does not have all, oldest first."""
+    return [run for run in all_runs(folder) if _is_tracked(run) and _has_more(run)]
 
 
 def find_run(folder: Path, name: str) -> Run:
@@ -46,6 +57,37 @@ def validation_accuracy(run: Run) -> float | None:
     """The best validation accuracy of a run, or None where it never validated."""
     value = run.report().get("validation", {}).get("accuracy")
     return None if value is None else float(value)
+
+
+def _with_journal(folder: Path) -> list[Run]:
+    return [Run(path.parent) for path in folder.glob(f"*/{journal.FILE_NAME}") if _size(path)]
+
+
+def _start(run: Run) -> Record | None:
+    """The first record, or None where there is none that makes sense."""
+    try:
+        start = run.start()
+        return start if start["kind"] == "start" and {"time", "params", "tags"} <= start.keys() else None
+    except (UserError, OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _is_tracked(run: Run) -> bool:
+    try:
+        return run.config().tracking.name != "off"
+    except UserError:
+        return True  # who wants to send it will be told what is wrong with its configuration
+
+
+def _has_more(run: Run) -> bool:
+    return shipment_state.load(run).offset < _size(run.journal_file)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _same_data(start: Record, other: Record) -> bool:

@@ -1,35 +1,29 @@
-"""Copies a run's journal to MLflow. The only importer of mlflow.
-
-How far the journal has been sent is kept in `shipped.json`, by byte offset. A batch that was sent but not noted,
-because the process died in between, is sent again and changes nothing: points carry the journal's times and are the
-same rows.
-"""
+"""The requests that MLflow knows, made of the terms of `translation`. The only importer of mlflow."""
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import re
-from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
 from visionlab import project
+from visionlab.config.train import TrainConfig
 from visionlab.config.trainer import TrackingConfig
-from visionlab.tracking import journal
-from visionlab.tracking.journal import Record
-from visionlab.tracking.run import Run, write_atomically
+from visionlab.tracking.delivery import is_about_something_missing
+from visionlab.tracking.run import Run
+from visionlab.tracking.translation import Entry, Images, Point, Setting, Tag
 
 RUN_TAG = "visionlab.run"
 # the UI then opens the experiment on its training runs instead of guessing what it is for
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-RECORDS_PER_BATCH = 500
-METRICS_PER_CALL, PARAMS_PER_CALL = 1000, 100  # MLflow's own limits
-LONGEST_PARAM = 250  # what is longer would be cut silently
+# by default a server that hangs is waited for over eight minutes; trying again is the caller's business
+REQUESTS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+# a server works on several requests at once, and waiting for one costs nothing; a database file has one writer
+SERVER_THREADS, FILE_THREADS = 4, 1
 
 
 def connect(config: TrackingConfig) -> MlflowClient:
@@ -38,10 +32,11 @@ def connect(config: TrackingConfig) -> MlflowClient:
     A new database creates its tables when it is first opened, and two processes doing so at once break it: hence the
     lock.
     """
+    # what goes wrong is an exception; mlflow would print its own account of it, with a traceback, too
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
     if config.uri is not None:
-        # by default a server that hangs is waited for over eight minutes
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+        for name, value in REQUESTS.items():
+            os.environ.setdefault(name, value)
         return MlflowClient(config.uri)
     folder = project.home() / "mlruns"
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,104 +46,104 @@ def connect(config: TrackingConfig) -> MlflowClient:
     return client
 
 
-class Shipment:
-    """The way of one run's journal into MLflow."""
+class Store:
+    """The MLflow that a run's configuration names.
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._config = run.config()
-        self._client = connect(self._config.tracking)
-        self._tables: list[dict[str, str]] = []
+    Every method is one request, or two, and may be repeated: the second time it changes nothing, `make_run` excepted.
 
-    def send_all(self) -> None:
-        """Send what the journal holds by now; a process that sends the same run at the same time is waited for."""
-        with FileLock(self._run.path / ".shipping.lock"):
-            while self.send():
-                pass
+    Attributes:
+        threads: how many requests to make at a time.
+    """
 
-    def send(self) -> bool:
-        """Send a batch of records; whether there were any."""
-        state = shipped(self._run)
-        records, offset = journal.read(self._run.journal_file, state["offset"], RECORDS_PER_BATCH)
-        if not records:
-            return False
-        run = state["mlflow_run"] or self._create_run(records[0])
-        self._send_metrics(run, [record for record in records if record["kind"] == "metrics"])
-        for record in records:
-            self._send_other(run, record)
-        write_atomically(self._run.path / "shipped.json", json.dumps({"offset": offset, "mlflow_run": run}))
-        return True
+    def __init__(self, config: TrainConfig) -> None:
+        self._client = connect(config.tracking)
+        self._experiment = config.tracking.experiment or config.data.name
+        self._is_local = config.tracking.uri is None
+        self.threads = FILE_THREADS if self._is_local else SERVER_THREADS
 
-    def _create_run(self, start: Record) -> str:
-        """Find the run that an earlier shipment made, or make it."""
-        experiment = self._experiment(self._config.tracking.experiment or self._config.data.name)
-        found = self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{self._run.id}'", max_results=1)
-        if found:
-            return str(found[0].info.run_id)
-        tags = {RUN_TAG: self._run.id}
-        made = self._client.create_run(experiment, start_time=start["time"], tags=tags, run_name=self._run.id)
-        return str(made.info.run_id)
-
-    def _experiment(self, name: str) -> str:
-        found = self._client.get_experiment_by_name(name)
+    def experiment(self) -> str:
+        """The id of the run's experiment, which is made if there is none."""
+        found = self._client.get_experiment_by_name(self._experiment)
         if found is not None:
             return str(found.experiment_id)
-        local = self._config.tracking.uri is None
-        location = (project.home() / "mlruns" / "artifacts" / name).as_uri() if local else None
+        artifacts = project.home() / "mlruns" / "artifacts" / self._experiment
         try:
-            return str(self._client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
+            made = self._client.create_experiment(
+                self._experiment,
+                artifact_location=artifacts.as_uri() if self._is_local else None,
+                tags=EXPERIMENT_TAGS,
+            )
+            return str(made)
         except MlflowException:
             # another run has created it in the meantime
-            found = self._client.get_experiment_by_name(name)
+            found = self._client.get_experiment_by_name(self._experiment)
             if found is None:
                 raise
             return str(found.experiment_id)
 
-    def _send_metrics(self, run: str, records: list[Record]) -> None:
-        metrics = [
-            Metric(_key(key), value, record["time"], record["step"])
-            for record in records
-            for key, value in record["values"].items()
-        ]
-        for part in _parts(metrics, METRICS_PER_CALL):
-            self._client.log_batch(run, metrics=part)
+    def find(self, experiment: str, run: Run) -> list[str]:
+        """The ids under which MLflow has the run: one, or none yet; more only after a request to make it went wrong."""
+        found = self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{run.id}'")
+        return [str(one.info.run_id) for one in found]
 
-    def _send_other(self, run: str, record: Record) -> None:
-        match record["kind"]:
-            case "start":
-                params = [Param(key, _param(value)) for key, value in record["params"].items()]
-                for part in _parts(params, PARAMS_PER_CALL):
-                    self._client.log_batch(run, params=part)
-                self._client.log_batch(run, tags=[RunTag(key, value) for key, value in record["tags"].items()])
-                self._client.log_artifact(run, str(self._run.path / "config.yaml"))
-            case "artifact":
-                file = Path(record["file"])
-                folder = str(file.parent) if file.parent != Path() else None
-                self._client.log_artifact(run, str(self._run.path / file), folder)
-            case "table":
-                # log_table appends to what is there: a table sent twice would have its rows twice
-                self._client.log_artifact(run, str(self._run.path / record["file"]), str(Path(record["file"]).parent))
-                self._tables.append({"path": record["file"], "type": "table"})
-                self._client.set_tag(run, "mlflow.loggedArtifacts", json.dumps(self._tables))
-            case "status":
-                self._client.set_terminated(run, record["status"], record["time"])
+    def make_run(self, experiment: str, run: Run) -> str:
+        """The id of a new run."""
+        made = self._client.create_run(
+            experiment, start_time=run.start()["time"], tags={RUN_TAG: run.id}, run_name=run.id
+        )
+        return str(made.info.run_id)
 
+    def has(self, mlflow_run: str) -> bool:
+        """Whether there is such a run, deleted or not."""
+        try:
+            return self._client.get_run(mlflow_run) is not None
+        except MlflowException as error:
+            if not is_about_something_missing(error):
+                raise
+            return False
 
-def shipped(run: Run) -> dict[str, Any]:
-    """How far the journal of `run` has been sent (`offset`, bytes) and as which `mlflow_run`."""
-    file = run.path / "shipped.json"
-    return json.loads(file.read_text()) if file.exists() else {"offset": 0, "mlflow_run": None}
+    def is_deleted(self, mlflow_run: str) -> bool:
+        """Whether somebody has deleted the run, which then takes nothing more."""
+        return str(self._client.get_run(mlflow_run).info.lifecycle_stage) == "deleted"
 
+    def log(self, mlflow_run: str, entries: list[Entry]) -> None:
+        """Log points, parameters and tags, as many as a request may have."""
+        self._client.log_batch(
+            mlflow_run,
+            metrics=[Metric(*entry) for entry in entries if isinstance(entry, Point)],
+            params=[Param(*entry) for entry in entries if isinstance(entry, Setting)],
+            tags=[RunTag(*entry) for entry in entries if isinstance(entry, Tag)],
+        )
 
-def _key(name: str) -> str:
-    """A metric's name with a code for each character that MLflow refuses, such as those of a class called `c++`."""
-    return re.sub(r"[^\w/. :-]", lambda refused: f"_{ord(refused[0]):x}_", name)
+    def log_images(self, mlflow_run: str, inputs: list[Images]) -> None:
+        """Log data sets as inputs of the run."""
+        self._client.log_inputs(
+            mlflow_run,
+            datasets=[
+                DatasetInput(
+                    Dataset(images.name, images.digest, "local", images.name, images.schema, images.profile),
+                    [InputTag("mlflow.data.context", images.context)],
+                )
+                for images in inputs
+            ],
+        )
 
+    def log_text(self, mlflow_run: str, path: str, text: str) -> None:
+        """Log a text as a file of the run."""
+        self._client.log_text(mlflow_run, text, path)
 
-def _param(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= LONGEST_PARAM else f"{text[: LONGEST_PARAM - 30]}… (whole: config.yaml)"
+    def log_file(self, mlflow_run: str, run: Run, path: str) -> None:
+        """Log a file, by its path in the run's folder."""
+        folder = path.rpartition("/")[0]
+        self._client.log_artifact(mlflow_run, str(run.path / path), folder or None)
 
+    def set_status(self, mlflow_run: str, status: str, when: int) -> None:
+        """Set the status and, unless it is RUNNING, when the run ended (milliseconds since 1970)."""
+        if status == "RUNNING":
+            self._client.update_run(mlflow_run, status)
+        else:
+            self._client.set_terminated(mlflow_run, status, when)
 
-def _parts(items: list[Any], size: int) -> list[list[Any]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
+    def delete(self, mlflow_run: str) -> None:
+        """Delete a run."""
+        self._client.delete_run(mlflow_run)

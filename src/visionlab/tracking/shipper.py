@@ -4,24 +4,34 @@
 
 A process of its own, at the lowest priority, rather than a thread: importing mlflow takes seconds of a thread's time
 that training would wait for, and a server that hangs cannot keep the training process from ending. It ends by itself
-when it has sent the run's final status, or when the training process is gone and nothing is left to send.
+when it has sent the run's final status, or when the training process is gone and nothing is left to send. Meanwhile it
+sends what runs that ended earlier could not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+from filelock import Timeout
+
+from visionlab.tracking import shipment_state
+from visionlab.tracking.catalog import unshipped
+from visionlab.tracking.delivery import explain
 from visionlab.tracking.run import Run
+from visionlab.tracking.shipment_state import ShipmentState
 
 POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-PATIENCE_SECONDS = 20.0
-HURRIED_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_AT_THE_END_SECONDS = 30.0, 2.0
+# how long a run that has ended waits: for a sign of progress, for the first one, in all after Ctrl-C.
+# Two requests of a server that takes 10 seconds for each may lie between two signs.
+PATIENCE_SECONDS, IMPORT_SECONDS, HURRIED_SECONDS = 25.0, 120.0, 3.0
 
 
 class Shipper:
@@ -35,63 +45,166 @@ class Shipper:
         """Start shipping; a second call does nothing."""
         if self._process is not None:
             return
-        log = (self._run.path / "shipper.log").open("ab")
-        # a session of its own: Ctrl-C in the terminal is for the training process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "visionlab.tracking.shipper", str(self._run.path), str(os.getpid())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        log.close()
+        self._patience = Patience(self._run, IMPORT_SECONDS)
+        with (self._run.path / shipment_state.LOG_NAME).open("ab") as log:
+            # a session of its own: Ctrl-C in the terminal is for the training process
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "visionlab.tracking.shipper", str(self._run.path), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def finish(self, in_a_hurry: bool) -> bool:
-        """Wait until everything is sent, not longer than PATIENCE_SECONDS or, in a hurry, a few; whether it was."""
+        """Wait until everything is sent, as long as there is progress or, in a hurry, a few seconds; whether it was."""
+        if self._process is None and in_a_hurry:
+            return False  # it would not even have imported mlflow
+        if self._process is not None and self._process.poll():
+            self._process = None  # somebody has killed it
         self.start()
         assert self._process is not None
+        end = time.monotonic() + (HURRIED_SECONDS if in_a_hurry else float("inf"))
+        while time.monotonic() < end and not self._patience.is_over():
+            try:
+                return self._process.wait(0.1) == 0
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.kill()
+        self._process.wait()
+        return False
+
+
+class Patience:
+    """Waits for signs of progress in the shipping of a run.
+
+    Args:
+        first: seconds to wait for the first sign; from then on it is PATIENCE_SECONDS.
+    """
+
+    def __init__(self, run: Run, first: float) -> None:
+        self._run, self._seconds = run, first
+        self._sign, self._since = shipment_state.last_sign(run), time.monotonic()
+
+    def is_over(self) -> bool:
+        """Whether the last sign was too long ago."""
+        sign = shipment_state.last_sign(self._run)
+        if sign != self._sign:
+            self._sign, self._since, self._seconds = sign, time.monotonic(), PATIENCE_SECONDS
+        return time.monotonic() - self._since > self._seconds
+
+
+class Others:
+    """A thread that sends what other runs of the same folder, which have ended, have left.
+
+    Nobody waits for it: what it does not get done when its own run ends is for the next one.
+    """
+
+    def __init__(self, own: Run) -> None:
+        self._own = own
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="others", daemon=True)
+
+    def start(self) -> None:
+        """Begin; a second call does nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopped.set()
+
+    def _work(self) -> None:
+        for run in unshipped(self._own.path.parent):
+            if run.id != self._own.id and run.status() != "RUNNING":
+                self._ship(run)
+
+    def _ship(self, run: Run) -> None:
+        from visionlab.tracking.shipment import Shipment
+
         try:
-            return self._process.wait(HURRIED_SECONDS if in_a_hurry else PATIENCE_SECONDS) == 0
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            return False
+            with shipment_state.lock(run).acquire(timeout=0):
+                shipment = Shipment(run)
+                while not self._stopped.is_set() and shipment.send():
+                    pass
+        except Timeout:
+            return  # another process is at it
+        except Exception as error:  # noqa: BLE001 - as in `main`; the next run will try again
+            shipment_state.note(run, explain(error))
 
 
-def ship_everything(run: Run) -> None:
+def ship_everything(run: Run) -> ShipmentState:
     """Send all that is left of a run's journal; errors of the server come through."""
-    from visionlab.tracking.mlflow import Shipment
+    _keep_to_oneself()
+    from visionlab.tracking.shipment import Shipment
 
-    Shipment(run).send_all()
+    shipment = Shipment(run)
+    shipment.make_sure()
+    shipment.send_all()
+    return shipment_state.load(run)
 
 
-def main(folder: Path, trainer: int) -> None:
-    """Ship until the run has ended and its last record is sent."""
+def main(folder: Path, trainer: int) -> int:
+    """Ship until the run has ended and its last record is sent; the exit code, 1 if it was given up."""
     # on machines that spare it, waiting costs training nothing
     os.nice(19)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from visionlab.tracking.mlflow import Shipment
+    _keep_to_oneself()
+    from visionlab.tracking.shipment import Shipment
 
     run = Run(folder)
     shipment: Shipment | None = None
-    pause = POLL_SECONDS
+    with contextlib.suppress(Exception):  # the same will go wrong below
+        shipment = Shipment(run)
+    with shipment_state.lock(run):
+        shipment_state.keep(run, shipment_state.load(run))  # the sign that mlflow is imported, and a new database made
+    others = Others(run)
+    patience: Patience | None = None
+    pause, complaint = POLL_SECONDS, ""
     while True:
-        orphaned = os.getppid() != trainer
-        ended = orphaned or run.status() != "RUNNING"
+        if os.getppid() != trainer:
+            run.mark_if_abandoned()
+            patience = patience or Patience(run, PATIENCE_SECONDS)
+        ended = _has_ended(run, trainer)
+        if ended:
+            others.stop()
         try:
             shipment = shipment or Shipment(run)
             shipment.send_all()
         except Exception as error:  # noqa: BLE001 - whatever a server or a network may come up with: try again later
-            print(f"{time.strftime('%F %T')} {type(error).__name__}: {error}", flush=True)
-            shipment, pause = None, min(2 * pause, LONGEST_PAUSE_SECONDS)
-            if orphaned:
-                sys.exit(1)
+            if patience is not None and patience.is_over():
+                return 1
+            if (reason := explain(error)) != complaint:
+                shipment_state.note(run, reason)
+            shipment, complaint = None, reason
+            pause = min(2 * pause, LONGEST_PAUSE_AT_THE_END_SECONDS if ended else LONGEST_PAUSE_SECONDS)
         else:
-            pause = POLL_SECONDS
             if ended:
-                return
-        time.sleep(pause)
+                return 0
+            pause, complaint = POLL_SECONDS, ""
+            others.start()
+        _rest(run, trainer, pause, ended)
+
+
+def _has_ended(run: Run, trainer: int) -> bool:
+    return os.getppid() != trainer or run.status() != "RUNNING"
+
+
+def _rest(run: Run, trainer: int, seconds: float, ended: bool) -> None:
+    """Do nothing for a while, but no longer than until the run ends: then somebody waits."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, POLL_SECONDS))
+        if not ended and _has_ended(run, trainer):
+            return
+
+
+def _keep_to_oneself() -> None:
+    """To be done before mlflow is imported: it would report its use to its makers, and print what nobody asked for."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    # at once: requests about other runs may wait for their server
+    os._exit(main(Path(sys.argv[1]), int(sys.argv[2])))

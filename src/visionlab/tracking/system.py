@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -47,45 +48,51 @@ class SystemMetrics:
 
     def _work(self) -> None:
         with contextlib.suppress(OSError), _gpus() as gpus:  # a full disk is what training itself will report
-            sent = psutil.net_io_counters()
+            process, sent = psutil.Process(), psutil.net_io_counters()
             while not self._ended.wait(self._every):
                 step = int(time.time() - self._began)
                 if step > self._last:
                     self._last = step
-                    self._journal.metrics(step, _read(sent, gpus))
+                    self._journal.metrics(step, _read(process, sent, gpus))
 
 
-def _read(network_before: Any, gpus: list[Any]) -> dict[str, float]:
+def _read(process: psutil.Process, network_before: Any, gpus: list[Any]) -> dict[str, float]:
     memory, network = psutil.virtual_memory(), psutil.net_io_counters()
     values = {
         "system/cpu_utilization_percentage": psutil.cpu_percent(),
         "system/system_memory_usage_megabytes": memory.used / MEGABYTE,
         "system/system_memory_usage_percentage": memory.percent,
-        "system/process_memory_megabytes": psutil.Process().memory_info().rss / MEGABYTE,
-        "system/network_receive_megabytes": (network.bytes_recv - network_before.bytes_recv) / MEGABYTE,
-        "system/network_transmit_megabytes": (network.bytes_sent - network_before.bytes_sent) / MEGABYTE,
+        "system/process_memory_megabytes": process.memory_info().rss / MEGABYTE,
     }
+    if network is not None and network_before is not None:  # not every container has a network
+        values |= {
+            "system/network_receive_megabytes": (network.bytes_recv - network_before.bytes_recv) / MEGABYTE,
+            "system/network_transmit_megabytes": (network.bytes_sent - network_before.bytes_sent) / MEGABYTE,
+        }
     for number, gpu in enumerate(gpus):
         values |= _read_gpu(number, gpu)
     return values
 
 
 def _read_gpu(number: int, gpu: Any) -> dict[str, float]:
+    """What the card measures: not each of them its power, and a part of one (MIG) not its load."""
     import pynvml
 
-    memory, load = pynvml.nvmlDeviceGetMemoryInfo(gpu), pynvml.nvmlDeviceGetUtilizationRates(gpu)
-    values = {
-        f"system/gpu_{number}_memory_usage_megabytes": memory.used / MEGABYTE,
-        f"system/gpu_{number}_memory_usage_percentage": 100 * memory.used / memory.total,
-        f"system/gpu_{number}_utilization_percentage": float(load.gpu),
-    }
-    with contextlib.suppress(pynvml.NVMLError):  # not every card measures its power
+    values: dict[str, float] = {}
+    with contextlib.suppress(pynvml.NVMLError):
+        memory = pynvml.nvmlDeviceGetMemoryInfo(gpu)
+        values[f"system/gpu_{number}_memory_usage_megabytes"] = memory.used / MEGABYTE
+        values[f"system/gpu_{number}_memory_usage_percentage"] = 100 * memory.used / memory.total
+    with contextlib.suppress(pynvml.NVMLError):
+        load = pynvml.nvmlDeviceGetUtilizationRates(gpu)
+        values[f"system/gpu_{number}_utilization_percentage"] = float(load.gpu)
+    with contextlib.suppress(pynvml.NVMLError):
         values[f"system/gpu_{number}_power_usage_watts"] = pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000
     return values
 
 
 @contextlib.contextmanager
-def _gpus() -> Any:
+def _gpus() -> Iterator[list[Any]]:
     """Handles of the NVIDIA GPUs, none where there is no driver."""
     import pynvml
 
@@ -97,4 +104,5 @@ def _gpus() -> Any:
     try:
         yield [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(pynvml.nvmlDeviceGetCount())]
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
