@@ -112,7 +112,7 @@ def prepare(experiment: str, steps: int) -> TrainConfig:
 def ours(config: TrainConfig, datamodule: ImageDataModule[Any], steps: int) -> float:
     """By the journal's own times: what is timed is the product, unchanged."""
     module = new_module(config, datamodule)
-    with Interruption() as interruption, Recording(config, datamodule, module) as recording:
+    with Interruption() as interruption, Recording(config, datamodule, module, interruption) as recording:
         fit(config, module, datamodule, recording, interruption)
     assert recording.run is not None
     times = {

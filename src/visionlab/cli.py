@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from visionlab import __version__
-from visionlab.errors import InterruptedRun, UserError
+from visionlab.errors import ConfigError, InterruptedRun, UserError
 
 COMMANDS = {
     "train": "train, choose by validation, test once, track everything",
@@ -33,15 +33,15 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    # torch's threads spin while they wait for each other; beside another busy process that makes small networks ten times
-    # slower. Read when torch is imported
+    # threads that wait for each other would spin, which beside another busy process makes small networks ten times
+    # slower; read when torch is imported
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
     debugging = any(word.startswith("debug=") and word != "debug=false" for word in getattr(parsed, "overrides", []))
     try:
         importlib.import_module(_module(parsed.command)).run(parsed)
     except UserError as error:
-        if debugging:
+        if debugging and not isinstance(error, ConfigError):
             raise
         for line in str(error).splitlines():
             print(f"visionlab: {line}", file=sys.stderr)

@@ -98,9 +98,10 @@ def test_a_changed_configuration_replaces_the_old_and_says_what_is_new(make_run:
     run = make_run()
     config = run.config()
     longer = config.model_copy(update={"trainer": config.trainer.model_copy(update={"max_epochs": 99})})
-    assert run.change(longer) == {"trainer.max_epochs": (config.trainer.max_epochs, 99)}
+    assert run.changes(longer) == {"trainer.max_epochs": (config.trainer.max_epochs, 99)}
+    run.save_config(longer)
     assert run.config() == longer
-    assert run.change(longer) == {}
+    assert run.changes(longer) == {}
 
 
 def test_a_run_on_another_machine_is_gone_only_when_it_has_been_silent_for_long(

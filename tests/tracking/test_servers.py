@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.server import Proxy, Server, at_random, cut_after, failing, free_port, slow, well
+from tests.tracking.server import Proxy, Server, at_random, cut_after, failing, free_port, hanging, slow, well
 from tests.tracking.stored import artifacts, points_in_journal, points_in_mlflow, stored
 from visionlab import project
 from visionlab.tracking import journal, shipment_state, shipper
@@ -180,6 +181,43 @@ def test_training_goes_on_while_its_server_is_killed(own_server: Server, home: P
     ]
     assert set(artifacts(run)) == {"config.yaml", *recorded}
     assert len(found.inputs.dataset_inputs) == 3
+
+
+def test_a_run_that_is_stopped_while_its_server_hangs_goes_on_later_as_the_same_run(
+    server: Server, proxy: Proxy, home: Path, cli: Cli
+) -> None:
+    release = threading.Event()
+    proxy.behaviour = hanging(release)
+    command = [sys.executable, "-m", "visionlab", "train", "experiment=digits", f"tracking.uri={proxy.uri}"]
+    command += ["trainer.max_epochs=400", "trainer.log_every=1"]
+    with (home / "output").open("w+") as output:
+        training = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        while not proxy.seen:
+            assert training.poll() is None, (home / "output").read_text()
+            time.sleep(0.05)
+        told = time.monotonic()
+        training.send_signal(signal.SIGTERM)
+        assert training.wait(60) == 143, (home / "output").read_text()
+        assert time.monotonic() - told < 10
+    release.set()
+    proxy.behaviour = well
+    (run,) = all_runs(project.runs())
+    assert cli("sync").returncode == 0
+    before = stored(run, server.uri)
+    assert (before.info.status, before.data.tags["signal"]) == ("KILLED", "SIGTERM")
+    assert points_in_mlflow(run, server.uri) == points_in_journal(run)
+    steps = max(step for name, step, *_ in points_in_journal(run) if name == "train/loss")
+    epochs = steps // 10 + 20
+
+    resumed = cli("resume", run.id, f"trainer.max_epochs={epochs}")
+    assert resumed.returncode == 0, resumed.stderr
+    after = stored(run, server.uri)
+    assert (after.info.run_id, after.info.status) == (before.info.run_id, "FINISHED")
+    assert after.data.tags["resumed.trainer.max_epochs"] == f"400 -> {epochs}"
+    points = points_in_mlflow(run, server.uri)
+    assert points == points_in_journal(run)
+    losses = sorted(step for name, step, *_ in points.elements() if name == "train/loss")
+    assert losses == list(range(1, max(losses) + 1))
 
 
 @pytest.fixture

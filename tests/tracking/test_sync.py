@@ -100,7 +100,8 @@ def test_what_the_server_refuses_is_said(make_run: MakeRun, capsys: pytest.Captu
 
 
 def test_a_run_that_cannot_be_read_holds_up_no_other_run(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    torn, strange, run = make_run(points=3), make_run(), make_run(points=3)
+    torn, strange, bare, run = make_run(points=3), make_run(), make_run(), make_run(points=3)
+    (bare.path / "config.yaml").write_bytes(b"\xff\x00")
     lines = torn.journal_file.read_bytes().splitlines(keepends=True)
     torn.journal_file.write_bytes(lines[0] + b"\0" * 10 + b"\n" + b"".join(lines[1:]))
     (strange.path / "config.yaml").write_text("unknown: 1\n")
@@ -108,8 +109,21 @@ def test_a_run_that_cannot_be_read_holds_up_no_other_run(make_run: MakeRun, caps
     output = capsys.readouterr()
     assert output.out == f"{run.id}: MLflow has all of it\n"
     errors = output.err.splitlines()
-    assert any(f"{torn.id}: " in line and "damaged line behind byte" in line for line in errors)
-    assert any(f"{strange.id}: " in line and "unknown" in line for line in errors)
+    assert any(f"{torn.id}: " in line and "is damaged" in line for line in errors)
+    assert any(f"{strange.id}: " in line and "more)" in line for line in errors)
+    assert any(bare.id in line for line in errors)
+    assert len(errors) == 3
+
+
+def test_a_journal_whose_end_cannot_be_read_holds_up_no_other_run(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torn, run = make_run(points=3), make_run(points=3)
+    torn.journal_file.write_bytes(torn.journal_file.read_bytes() + b"{\n")
+    assert sync() == 2
+    output = capsys.readouterr()
+    assert output.out == f"{run.id}: MLflow has all of it\n"
+    assert "is damaged" in output.err
 
 
 def test_without_tracking_there_is_nothing_to_send(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,21 @@ def test_a_step_that_is_left_out_changes_no_weight_and_is_counted() -> None:
     assert torch.isfinite(torch.tensor(list(values(run, "val/loss").values()))).all()
 
 
+def test_an_image_that_is_no_number_does_not_get_into_batch_normalisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Classifier.training_step
+
+    def training_step(self: Classifier, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        images = batch.images * (torch.nan if self.trainer.global_step == BAD_STEP else 1)
+        return usual(self, batch._replace(images=images), batch_idx)
+
+    monkeypatch.setattr(Classifier, "training_step", training_step)
+    options = ["model=cnn", "model.width=4", "trainer.nonfinite=skip", "trainer.ema_decay=0.9"]
+    run = train(load_train_config([option for option in TINY if not option.startswith("model")] + options))
+    assert run is not None
+    assert run.status() == "FINISHED"
+    assert set(values(run, "train/skipped_steps").values()) == {1.0}
+
+
 def test_a_healthy_run_records_the_norm_of_the_gradient() -> None:
     run = train(load_train_config(TINY))
     assert run is not None

@@ -143,6 +143,12 @@ def test_two_processes_train_and_measure_like_one() -> None:
     assert two.report()["validation"] == pytest.approx(one.report()["validation"], abs=1e-5)
 
 
+def test_a_batch_of_one_image_is_refused_where_there_is_batch_normalisation() -> None:
+    with pytest.raises(UserError, match=r"data\.batch_size: expected at least 2 images.*model=cnn has batch norm"):
+        train(load_train_config(["experiment=digits", "data.batch_size=1", "tracking=off"]))
+    assert not project.runs().exists()
+
+
 def test_a_batch_that_devices_cannot_share_equally_is_refused_with_the_nearest_sizes() -> None:
     with pytest.raises(UserError, match=r"data\.batch_size: .*2 devices.*given 51; use 50 or 52"):
         run("trainer.strategy=ddp_fork", "trainer.devices=2", "data.batch_size=51")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -14,14 +15,16 @@ from typing import Any
 import pytest
 import torch
 
+import visionlab
 from visionlab import project
 from visionlab.config.load import change_config, load_train_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, InterruptedRun, UserError
-from visionlab.tracking import journal
+from visionlab.tracking import journal, provenance
 from visionlab.tracking.catalog import all_runs
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoints
+from visionlab.training.classifier import Classifier
 from visionlab.training.engine import resume, train
 
 EPOCHS, STEPS = 4, 9  # STEPS to an epoch
@@ -176,6 +179,82 @@ def test_a_run_stopped_before_its_validation_validates_first(undisturbed: Run, m
     resume(run, run.config())
     assert_same(run, undisturbed)
     assert not list(run.checkpoints.glob(".*"))
+
+
+def test_a_run_stopped_in_its_validation_validates_first(undisturbed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Classifier.validation_step
+
+    def told(self: Classifier, batch: Any, batch_idx: int) -> None:
+        if self.trainer.global_step == 2 * STEPS:
+            os.kill(os.getpid(), signal.SIGTERM)
+        usual(self, batch, batch_idx)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Classifier, "validation_step", told)
+        with pytest.raises(InterruptedRun):
+            train(config())
+    (run,) = all_runs(project.runs())
+    start, _ = checkpoints.newest(run.checkpoints)
+    assert start is not None
+    assert (start.step, start.epochs) == (2 * STEPS, 1)
+    resume(run, run.config())
+    assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("moment", ["before the best", "before the last"])
+def test_a_kill_while_a_checkpoint_is_published_costs_nothing(
+    moment: str, undisturbed: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = checkpoints._link
+
+    def die(source: Path, target: Path) -> None:
+        epochs = len(points(all_runs(project.runs())[-1]).get("val/loss", []))
+        if epochs == EPOCHS and target.name == ("best.ckpt" if moment == "before the best" else "previous.ckpt"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        usual(source, target)
+
+    def work() -> None:
+        monkeypatch.setattr(checkpoints, "_link", die)
+        train(config())
+
+    assert exit_code(in_child(work)) == -signal.SIGKILL
+    (run,) = all_runs(project.runs())
+    run.mark_if_abandoned()
+    resume(run, run.config())
+    assert_same(run, undisturbed)
+
+
+def test_a_run_told_to_stop_while_it_is_described_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(*_: Any) -> list[Path]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return []
+
+    monkeypatch.setattr(provenance, "write_code_state", told)
+    with pytest.raises(InterruptedRun):
+        train(config())
+    (run,) = all_runs(project.runs())
+    assert run.status() == "KILLED"
+    run.lock().release()
+
+
+def test_a_run_whose_data_have_changed_does_not_go_on(undisturbed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = stop_at(5, signal.SIGTERM, monkeypatch)
+    lines = run.journal_file.read_text().splitlines()
+    start = json.loads(lines[0])
+    start["tags"]["data.fingerprint"] = "another"
+    run.journal_file.write_text("\n".join([json.dumps(start), *lines[1:]]) + "\n")
+    with pytest.raises(UserError, match=r"expected the data it was trained on .*train a new run"):
+        resume(run, run.config())
+    with pytest.raises(UserError, match="expected the data it was trained on"):
+        visionlab.load(run.id)
+
+
+def test_a_finished_run_without_checkpoints_does_not_begin_anew() -> None:
+    run = train(config("trainer.max_epochs=1"))
+    assert run is not None
+    shutil.rmtree(run.checkpoints)
+    with pytest.raises(UserError, match="its checkpoints are gone"):
+        resume(run, change_config(run.config(), ["trainer.max_epochs=2"], ("trainer",)))
 
 
 @pytest.mark.parametrize("moment", range(2))

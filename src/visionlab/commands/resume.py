@@ -27,6 +27,11 @@ def run(arguments: argparse.Namespace) -> None:
     found.mark_if_abandoned()
     before = found.config()
     config = change_config(before, arguments.overrides, CHANGEABLE)
+    if (config.trainer.ema_decay is None) != (before.trainer.ema_decay is None):
+        raise UserError(
+            "trainer.ema_decay: averaging cannot begin or end in a run that goes on, only its decay can change; "
+            "train a new run"
+        )
     longer = config.trainer.max_epochs > before.trainer.max_epochs
     if found.status() == "FINISHED" and not longer and config.trainer.early_stopping == before.trainer.early_stopping:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 from visionlab import project
 from visionlab.errors import UserError
@@ -29,27 +30,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     for known in all_runs(project.runs()):
-        known.mark_if_abandoned()
+        with contextlib.suppress(OSError, ValueError):  # of a damaged journal more is said below
+            known.mark_if_abandoned()
     runs = [_tracked(arguments.run)] if arguments.run else unshipped(project.runs())
     if not runs:
         print("MLflow has all of every run")
     mistakes: list[str] = []
     unwilling: dict[str, tuple[str, list[str]]] = {}  # by server: why, and which runs it did not take
     for left in runs:
+        where = _where(left)
+        if where in unwilling:
+            unwilling[where][1].append(left.id)
+            continue
         try:
-            where = left.config().tracking.uri or f"the store in {project.home() / 'mlruns'}"
-            if where in unwilling:
-                unwilling[where][1].append(left.id)
-            else:
-                print(_send(left), flush=True)
+            print(_send(left), flush=True)
         except UserError as error:
-            mistakes += [f"{left.id}: {line}" for line in str(error).splitlines()]
+            first, *others = str(error).splitlines()
+            mistakes.append(f"{left.id}: {first}" + (f" (and {len(others)} more)" if others else ""))
         except Exception as error:  # noqa: BLE001 - whatever a server or a network may come up with is said in a line
             unwilling[where] = (explain(error), [left.id])
     for where, (reason, names) in unwilling.items():
         mistakes.append(f"{where} does not take {', '.join(names)} ({reason}); try again later")
     if mistakes:
         raise UserError("\n".join(mistakes))
+
+
+def _where(run: Run) -> str:
+    """What a run is sent to, in words; the run itself where its configuration does not say so."""
+    try:
+        return run.config().tracking.uri or f"the store in {project.home() / 'mlruns'}"
+    except Exception:  # noqa: BLE001 - a file that is no configuration can be anything
+        return run.id
 
 
 def _tracked(name: str) -> Run:

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A group of settings. Frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, coerce_numbers_to_str=True
+    )
 
 
 class Component(Section):

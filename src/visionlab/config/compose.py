@@ -108,6 +108,8 @@ def _compose(conf: Path, name: str, overrides: list[Override]) -> tuple[dict[str
             config = compose(name, typed)
             defaults = GlobalHydra.instance().config_loader().compute_defaults_list(name, typed, RunMode.RUN)
         values = OmegaConf.to_container(config, resolve=True)
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"conf/: expected YAML files in UTF-8, found one that is not ({error})"]) from None
     except (yaml.YAMLError, HydraException, OmegaConfBaseException) as error:
         raise ConfigError([_explain(error)]) from None
     assert isinstance(values, dict)
@@ -149,9 +151,11 @@ def _parse(conf: Path, argument: str) -> Override:
         except HydraException:
             raise ConfigError([f"{argument}: expected key=value, given {argument!r} [{COMMAND_LINE}]"]) from None
     key = override.key_or_group
+    if key.partition(".")[0] == "hydra":
+        raise ConfigError([f"{key}: expected a known setting, given one of Hydra's own [{COMMAND_LINE}]"])
     if override.is_sweep_override():
         raise ConfigError([f"{key}: expected one value, given {argument.partition('=')[2]} [{COMMAND_LINE}]"])
-    if (conf / key).is_dir() and override.value() is not None and override.value() not in options(conf, key):
+    if (conf / key).is_dir() and not override.is_delete() and override.value() not in options(conf, key):
         names = options(conf, key)
         given = override.value()
         expected = f"expected one of {', '.join(names)}, given {given!r}"

@@ -51,10 +51,15 @@ def check(schema: type[Config], composed: Composed) -> Config:
 def read_config(file: Path) -> TrainConfig:
     """Read the resolved `config.yaml` of a run."""
     try:
-        values = yaml.safe_load(file.read_text())
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise UserError(f"{file}: expected the resolved configuration of a run, found {_show(values)}")
         return check(TrainConfig, Composed(values, frozenset(), [Source(file, str(file))]))
     except FileNotFoundError:
         raise UserError(f"{file}: expected the resolved configuration of a run, found no file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise UserError(f"{file}: expected the resolved configuration of a run, found no YAML ({line})") from None
 
 
 def change_config(config: TrainConfig, overrides: list[str], allowed: tuple[str, ...]) -> TrainConfig:
@@ -80,7 +85,10 @@ def change_config(config: TrainConfig, overrides: list[str], allowed: tuple[str,
             sections = " and ".join(f"{name}.*" for name in allowed)
             mistakes.append(f"{path}: stays as it is in a run that goes on, only {sections} can change")
         else:
-            values[section][key] = yaml.safe_load(text)
+            try:
+                values[section][key] = yaml.safe_load(text)
+            except yaml.YAMLError:
+                mistakes.append(f"{path}: expected a value in YAML, given {text!r}")
             changed.add(path)
     return check(TrainConfig, Composed(values, frozenset(changed), [], tuple(mistakes)))
 

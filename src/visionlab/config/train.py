@@ -18,7 +18,9 @@ from visionlab.config.trainer import TrackingConfig, TrainerConfig
 class TrainConfig(Section):
     """Everything that a run depends on besides the code and the data."""
 
-    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="of the run; by default the experiment's name")
+    name: str | None = Field(
+        None, pattern=r"^[\w.-]{1,100}$", description="of the run; by default the experiment's name"
+    )
     seed: int = Field(0, ge=0, lt=2**32)
     debug: bool | Literal["overfit", "profile"] = Field(
         False, description="true: one batch of everything; overfit: one batch learnt by heart; profile: where time goes"

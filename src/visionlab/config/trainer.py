@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from visionlab.config.base import Section
 
@@ -57,11 +58,20 @@ class TrackingConfig(Section):
     figures: bool = Field(True, description="draw the pictures and the page of a tested run")
     system_every: float = Field(10, gt=0, description="seconds between readings of processor, memory and GPU")
 
-    @model_validator(mode="after")
-    def _no_password(self) -> TrackingConfig:
-        if self.uri is not None and "@" in self.uri.partition("//")[2].partition("/")[0]:
+    @field_validator("uri")
+    @classmethod
+    def _address_of_a_server(cls, uri: str | None) -> str | None:
+        if uri is None:
+            return None
+        parts = urlsplit(uri)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            hint = "" if "://" in uri or uri.startswith("/") else f"; did you mean http://{uri}?"
             raise ValueError(
-                "tracking.uri would be recorded with its password; set MLFLOW_TRACKING_USERNAME and "
-                "MLFLOW_TRACKING_PASSWORD in the environment instead"
+                f"expected the address of an MLflow server such as http://localhost:5000, given {uri}{hint}"
             )
-        return self
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(
+                "expected an address without user, password or query, which would be recorded; set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, in the environment"
+            )
+        return uri.rstrip("/")

@@ -92,6 +92,9 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             if len(part.hashes) == 0:
                 advice = "; data.val_fraction=0 trains without" if name == "val" and raw.val is None else ""
                 raise UserError(f"data {config.name}: no image is left for {name} after the splits{advice}")
+        missing = int((train.images.labels.bincount(minlength=len(self.classes)) == 0).sum())
+        if missing:
+            self.notes["classes without a training image"] = missing
         self._sets = {name: sets[name].images for name in found if name in sets}
         self.mean, self.std = _statistics(train.images.images) if raw.mean is None else _given(raw)
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from yaml import YAMLError
+
 from visionlab.errors import UserError
 from visionlab.tracking import journal, shipment_state
 from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
+
+# settings that decide which images are validated on
+SPLIT = ("data.name", "data.fraction", "data.val_fraction", "data.split_seed")
 
 
 def all_runs(folder: Path) -> list[Run]:
@@ -75,7 +80,7 @@ def _start(run: Run) -> Record | None:
 def _is_tracked(run: Run) -> bool:
     try:
         return run.config().tracking.name != "off"
-    except UserError:
+    except (UserError, OSError, ValueError, YAMLError):
         return True  # who wants to send it will be told what is wrong with its configuration
 
 
@@ -91,9 +96,10 @@ def _size(file: Path) -> int:
 
 
 def _same_data(start: Record, other: Record) -> bool:
-    """Whether two runs are on the same images, and the first is none that was made for debugging."""
+    """Whether two runs were validated on the same images, and the first is none that was made for debugging."""
     same = start["tags"].get("data.fingerprint") == other["tags"].get("data.fingerprint")
-    return same and start["params"]["data.name"] == other["params"]["data.name"] and not start["params"]["debug"]
+    split = all(start["params"].get(key) == other["params"].get(key) for key in SPLIT)
+    return same and split and not start["params"]["debug"]
 
 
 def _best(runs: list[Run]) -> Run:

@@ -27,8 +27,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from visionlab.errors import UserError
+
 Record = dict[str, Any]
 FILE_NAME = "metrics.jsonl"
+
+
+class DamagedJournalError(UserError, ValueError):
+    """A line of a journal is no JSON."""
 
 
 class Journal:
@@ -79,8 +85,8 @@ def read(file: Path, offset: int = 0, limit: int | None = None) -> tuple[list[Re
         for line in stream:
             if not line.endswith(b"\n") or (limit is not None and len(records) >= limit):
                 break
+            records.append(_decode(line, file, offset))
             offset += len(line)
-            records.append(json.loads(line))
     for record in records:
         if record["kind"] == "metrics":
             record["values"] = {key: float(value) for key, value in record["values"].items()}
@@ -96,7 +102,7 @@ def last(file: Path) -> Record | None:
             lines = stream.read().split(b"\n")[:-1]
             # the first line read may have begun earlier, unless all of the file was read
             if len(lines) > 1 or (lines and length >= size):
-                return dict(json.loads(lines[-1]))
+                return _decode(lines[-1], file, size - len(lines[-1]) - 1)
     return None
 
 
@@ -116,6 +122,14 @@ def without_nan(content: Any) -> Any:
     if isinstance(content, list):
         return [without_nan(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _decode(line: bytes, file: Path, offset: int) -> Record:
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        found = line[:40].decode(errors="replace").strip()
+        raise DamagedJournalError(f"{file}: the line at byte {offset:,} is damaged: no JSON ({found} …)") from None
 
 
 def _encode(value: float) -> float | str:

@@ -82,8 +82,12 @@ class Store:
             return str(found.experiment_id)
 
     def find(self, experiment: str, run: Run) -> list[str]:
-        """The ids under which MLflow has the run: one, or none yet; more only after a request to make it went wrong."""
-        found = self._client.search_runs([experiment], f"tags.`{RUN_TAG}` = '{run.id}'")
+        """The ids under which MLflow has the run: one, or none yet; more only after a request to make it went wrong.
+
+        Other people's runs on the same server may have the same name, but did not begin in the same millisecond.
+        """
+        same = f"tags.`{RUN_TAG}` = '{run.id}' and attributes.start_time = {run.start()['time']}"
+        found = self._client.search_runs([experiment], same)
         return [str(one.info.run_id) for one in found]
 
     def make_run(self, experiment: str, run: Run) -> str:

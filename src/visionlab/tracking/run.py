@@ -54,8 +54,9 @@ class Run:
                 raise UserError(
                     f"{folder}: expected a folder that can be written to ({error.strerror}); set VISIONLAB_HOME to one"
                 ) from None
-            write_atomically(path / "config.yaml", dump_config(config))
-            return cls(path)
+            run = cls(path)
+            run.save_config(config)
+            return run
 
     @property
     def id(self) -> str:
@@ -123,12 +124,28 @@ class Run:
         last = journal.last(self.journal_file)
         return str(last["status"]) if last is not None and last["kind"] == "status" else "RUNNING"
 
-    def change(self, config: TrainConfig) -> dict[str, tuple[Any, Any]]:
-        """Replace the configuration; by dotted path the old and the new value of what has changed."""
-        old, new = (flatten(part.model_dump(mode="json")) for part in (self.config(), config))
+    def save_config(self, config: TrainConfig) -> None:
+        """Replace the configuration."""
         write_atomically(self.path / "config.yaml", dump_config(config))
+
+    def changes(self, config: TrainConfig) -> dict[str, tuple[Any, Any]]:
+        """By dotted path the run's own and the given value of what differs."""
+        old, new = (flatten(part.model_dump(mode="json")) for part in (self.config(), config))
         keys = [*new, *(key for key in old if key not in new)]
         return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
+
+    def check_data(self, fingerprint: str) -> None:
+        """Make sure that a data set is still the one of this run.
+
+        Raises:
+            UserError: its content has changed, so results would not be comparable and tested images perhaps trained on.
+        """
+        recorded = self.start()["tags"].get("data.fingerprint")
+        if recorded is not None and recorded != fingerprint:
+            raise UserError(
+                f"{self.id}: expected the data it was trained on (fingerprint {recorded[:12]}), found others "
+                f"({fingerprint[:12]}): images were added, removed or changed since; train a new run"
+            )
 
     def config(self) -> TrainConfig:
         """The resolved configuration."""

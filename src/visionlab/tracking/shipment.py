@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from visionlab.errors import UserError
 from visionlab.tracking import journal, shipment_state
 from visionlab.tracking.delivery import Send, deliver, explain, in_parallel, is_about_something_missing
 from visionlab.tracking.journal import Record
@@ -39,7 +38,7 @@ class Shipment:
         """Send what the journal holds by now; a process that sends the same run at the same time is waited for.
 
         Raises:
-            UserError: the journal is damaged.
+            DamagedJournalError: it cannot be read.
             Exception: whatever a server or a network may come up with.
         """
         with shipment_state.lock(self._run):
@@ -61,9 +60,10 @@ class Shipment:
         return True
 
     def make_sure(self) -> None:
-        """Have all of it sent again if the run is not in MLflow any more, as after its files were removed."""
+        """Mend what is wrong with the run in MLflow: it is there twice, or not any more, and then all is sent again."""
         with shipment_state.lock(self._run):
             self._load()
+            self._remove_doubles()
             if not self._exists():
                 self._begin_anew()
 
@@ -82,17 +82,14 @@ class Shipment:
     def _read(self) -> tuple[list[Record], int]:
         """The records of the batch under way, or of a new one, and the offset behind them."""
         file, offset = self._run.journal_file, self._state.offset
+        if self._state.records:
+            return journal.read(file, offset, self._state.records)
         records: list[Record] = []
-        try:
-            if self._state.records:
-                return journal.read(file, offset, self._state.records)
-            while sum(len(record.get("values", ())) for record in records) < POINTS_PER_BATCH:
-                more, offset = journal.read(file, offset, RECORDS_PER_READ)
-                records += more
-                if len(more) < RECORDS_PER_READ:
-                    break
-        except ValueError as error:
-            raise UserError(f"{file}: expected records, found a damaged line behind byte {offset} ({error})") from error
+        while sum(len(record.get("values", ())) for record in records) < POINTS_PER_BATCH:
+            more, offset = journal.read(file, offset, RECORDS_PER_READ)
+            records += more
+            if len(more) < RECORDS_PER_READ:
+                break
         return records, offset
 
     def _send_batch(self, records: list[Record], offset: int) -> None:
@@ -125,7 +122,7 @@ class Shipment:
             self._keep(doubtful=True)
             found = [self._store.make_run(experiment, self._run)]
             self._state = replace(self._state, doubtful=doubtful)
-        self._keep(mlflow_run=found[0])
+        self._keep(mlflow_run=found[0], doubtful=self._state.doubtful or len(found) > 1)
         return found[0]
 
     def _calls(self, run: str, batch: Batch) -> list[Callable[[], int]]:
@@ -150,12 +147,16 @@ class Shipment:
         return os.access(self._run.path / file, os.R_OK)
 
     def _set_status(self, run: str, status: str, when: int) -> None:
-        if status != "RUNNING" and self._state.doubtful:
-            # what a hanging server has made when nobody waited for it any more
-            for other in self._store.find(self._store.experiment(), self._run):
-                if other != run:
-                    self._store.delete(other)
+        if status != "RUNNING":
+            self._remove_doubles()
         self._store.set_status(run, status, when)
+
+    def _remove_doubles(self) -> None:
+        """Remove what a hanging server has made of requests that nobody waited for any more."""
+        if self._state.doubtful and self._state.mlflow_run is not None:
+            for other in self._store.find(self._store.experiment(), self._run):
+                if other != self._state.mlflow_run:
+                    self._store.delete(other)
 
     def _deliver(self, run: str, send: Send, entries: list[Any]) -> int:
         refused = deliver(send, entries, partial(self._store.is_deleted, run))

@@ -116,13 +116,15 @@ class Others:
 
     def _work(self) -> None:
         for run in unshipped(self._own.path.parent):
-            if run.id != self._own.id and run.status() != "RUNNING":
+            if run.id != self._own.id:
                 self._ship(run)
 
     def _ship(self, run: Run) -> None:
         from visionlab.tracking.shipment import Shipment
 
         try:
+            if run.status() == "RUNNING":
+                return
             with shipment_state.lock(run).acquire(timeout=0):
                 shipment = Shipment(run)
                 while not self._stopped.is_set() and shipment.send():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from visionlab.config.trainer import TrainerConfig
 from visionlab.errors import UserError
@@ -108,10 +108,19 @@ class Checkpoints(Checkpoint):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._validated = True
+        if self._interruption.requested(trainer):
+            self._save_before_validation(trainer)
+            self._interruption.stop()
         if self._due(trainer):
-            self._validation_pending = True
-            self.save(trainer)
-            self._validation_pending = False
+            self._save_before_validation(trainer)
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        if self._interruption.requested(trainer):
+            for callback in trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(callback, WeightAveraging):
+                    callback.on_validation_epoch_end(trainer, pl_module)  # puts the weights in training back
+            self._save_before_validation(trainer)
+            self._interruption.stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         validated, self._validated = self._validated, False
@@ -123,14 +132,15 @@ class Checkpoints(Checkpoint):
         ends = trainer.should_stop or self._epochs == trainer.max_epochs
         interrupted = self._interruption.requested(trainer)
         if improved or ends or interrupted or self._due(trainer):
-            self.save(trainer)
-        if improved and trainer.is_global_zero:
-            _link(self.folder / LAST, self.folder / BEST)
+            self.save(trainer, best=improved)
         if interrupted:
             self._interruption.stop()
 
-    def save(self, trainer: pl.Trainer) -> None:
+    def save(self, trainer: pl.Trainer, best: bool = False) -> None:
         """Make the present state the newest one; all processes together.
+
+        Args:
+            best: it is also the best so far. A process that is killed in between comes here again, so first that.
 
         Raises:
             UserError: it cannot be written; the checkpoints before it are as they were.
@@ -143,9 +153,12 @@ class Checkpoints(Checkpoint):
                 self._journal.sync()
             trainer.save_checkpoint(new)
             if trainer.is_global_zero:
-                if last.exists():
-                    last.replace(self.folder / PREVIOUS)
-                new.replace(last)
+                with self._interruption.shielded():
+                    if best:
+                        _link(new, self.folder / BEST)
+                    if last.exists():
+                        _link(last, self.folder / PREVIOUS)
+                    new.replace(last)
         except OSError as error:
             raise UserError(
                 f"{self.folder}: cannot write a checkpoint ({error.strerror}); the one before is intact. "
@@ -177,6 +190,12 @@ class Checkpoints(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         self._loader_state = checkpoint["loader"]
+
+    def _save_before_validation(self, trainer: pl.Trainer) -> None:
+        """Save a state from which a resumed run validates first."""
+        self._validation_pending = True
+        self.save(trainer)
+        self._validation_pending = False
 
     def _due(self, trainer: pl.Trainer) -> bool:
         due = time.perf_counter() - self._saved > max(SECONDS_BETWEEN, self._cost / GREATEST_SHARE)

@@ -32,6 +32,8 @@ def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], p
     _line("data", f"{config.data.name}: {sizes} images of {shape}, {len(datamodule.classes)} classes")
     for note, count in datamodule.notes.items():
         _line("", f"{count:,} {note}")
+    if datamodule.positive is not None:
+        _line("", f"rates are those of the positive class, {datamodule.classes[datamodule.positive]}")
     if config.data.name == "folder":
         _line("", "classes " + ", ".join(datamodule.classes))
         _line("", f"mean {_numbers(datamodule.mean.tolist())}, std {_numbers(datamodule.std.tolist())}")

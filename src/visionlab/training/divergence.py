@@ -23,8 +23,9 @@ class Divergence(Callback):
     """Stops a run whose loss is not finite, or skips such steps and counts them.
 
     Without `skip` the loss is read at once on a CPU, elsewhere every `every` steps, so that nobody waits for a GPU; the
-    first bad step is named all the same. With `skip` the weights and the optimizer's state stay as they were: its
-    gradients are taken away before the step, after those of all processes were joined.
+    first bad step is named all the same. With `skip` weights, buffers (those of batch normalisation) and the
+    optimizer's state stay as they were: the gradients are taken away before the step, after those of all processes were
+    joined.
 
     Attributes:
         norm: of all gradients of the last step together, before clipping.
@@ -37,6 +38,13 @@ class Divergence(Callback):
         self.skipped = 0
         self._waiting: list[Tensor] = []
         self._last_norm = math.nan
+        self._buffers: list[Tensor] = []
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._action == "skip":
+            self._buffers = [buffer.clone() for buffer in pl_module.buffers()]
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
@@ -48,6 +56,8 @@ class Divergence(Callback):
             self.skipped += 1
             for weight in pl_module.parameters():
                 weight.grad = None
+            for buffer, before in zip(pl_module.buffers(), self._buffers, strict=True):
+                buffer.copy_(before)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

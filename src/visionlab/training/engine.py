@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from torch import nn
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
@@ -62,8 +63,9 @@ def _carry_out(config: TrainConfig, resumed: Run | None) -> Run | None:
     with Interruption() as interruption:
         datamodule = build_data(config)
         module = build_module(config, datamodule)
+        _check_batch_norm(config, module)
         initialize_from_data(module, datamodule)
-        with Recording(config, datamodule, module, resumed) as recording:
+        with Recording(config, datamodule, module, interruption, resumed) as recording:
             checkpoint = fit(config, module, datamodule, recording, interruption)
             load_weights(module, checkpoint)
             evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
@@ -122,6 +124,16 @@ def _check_batch_size(config: TrainConfig) -> None:
         values = " or ".join(str(value) for value in (below, below + devices) if value)
         raise UserError(
             f"data.batch_size: expected a total that {devices} devices can share equally, given {size}; use {values}"
+        )
+
+
+def _check_batch_norm(config: TrainConfig, module: Classifier) -> None:
+    """Batch normalisation over one image has nothing to normalise with."""
+    alone = config.data.batch_size == int(config.trainer.devices)
+    if alone and any(isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d) for layer in module.modules()):
+        raise UserError(
+            f"data.batch_size: expected at least 2 images for each of {config.trainer.devices} devices, because "
+            f"model={config.model.name} has batch normalisation, given {config.data.batch_size} in all"
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -19,7 +21,8 @@ GRACE_SECONDS = 4.0
 class Interruption:
     """While entered, SIGNALS raise InterruptedRun: at once, or in training when a step is done.
 
-    Those that were ignored, as under nohup, are ignored further. In training a second signal, or a step that takes longer than GRACE_SECONDS, raises at once.
+    Those that were ignored, as under nohup, are ignored further. In training a second signal, or a step that takes
+    longer than GRACE_SECONDS, raises at once.
 
     Attributes:
         received: the first signal, or None.
@@ -29,6 +32,7 @@ class Interruption:
     def __init__(self) -> None:
         self.received: int | None = None
         self.deferred = False
+        self._shielded = False
         self._told_others = False
         self._before: dict[int, Any] = {}
 
@@ -50,6 +54,15 @@ class Interruption:
         for number in self._before:
             signal.signal(number, self._on_signal)
 
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """While entered, signals are noted and nothing else: for what must not be left half done."""
+        self._shielded = True
+        try:
+            yield
+        finally:
+            self._shielded = False
+
     def requested(self, trainer: pl.Trainer) -> bool:
         """Whether the run was told to stop; the processes of a distributed run, where only some may have been, agree.
 
@@ -66,12 +79,15 @@ class Interruption:
 
     def stop(self) -> None:
         """Raise InterruptedRun for the signal that was received."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise InterruptedRun(self.received or signal.SIGTERM)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again = self.received is not None
         if number != signal.SIGALRM:
             self.received = self.received or number
+        if self._shielded:
+            return
         if again or not self.deferred:
             self.stop()
         # print() may be under way itself

@@ -37,7 +37,7 @@ def load_run(name: str) -> LoadedRun:
     """Load the run that `name` means (an id, a prefix, ``last`` or ``best``).
 
     Raises:
-        UserError: there is no such run, or it has no checkpoint.
+        UserError: there is no such run, it has no checkpoint, or the data set has changed since.
     """
     quieten()
     run = find_run(project.runs(), name)
@@ -46,6 +46,7 @@ def load_run(name: str) -> LoadedRun:
     trainer = hardware.resolve(hardware.for_any_machine(config.trainer))
     config = config.model_copy(update={"trainer": trainer, "debug": False})
     datamodule = build_data(config)
+    run.check_data(datamodule.fingerprint)
     module = build_module(config, datamodule)
     load_weights(module, checkpoint)
     return LoadedRun(run.id, module.eval(), datamodule, config)

@@ -14,7 +14,7 @@ from visionlab import project
 from visionlab.config.load import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.errors import InterruptedRun
+from visionlab.errors import InterruptedRun, UserError
 from visionlab.figures import gallery
 from visionlab.tracking import journal, provenance
 from visionlab.tracking.journal import Journal
@@ -27,6 +27,7 @@ from visionlab.training.callbacks import TrainingCurve
 from visionlab.training.checkpoints import StartingPoint
 from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import Divergence
+from visionlab.training.interruption import Interruption
 
 CONTEXTS = {"train": "training", "val": "validation", "test": "test"}  # MLflow's words
 
@@ -38,14 +39,23 @@ class Recording:
     are None.
 
     Args:
+        interruption: entered by the caller.
         resumed: the run to go on with, or None for a new one.
 
     Attributes:
         start: the checkpoint to go on from, None to begin at the beginning.
+
+    Raises:
+        UserError: the run to go on with is under way, or its data or checkpoints are not what they were.
     """
 
     def __init__(
-        self, config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier, resumed: Run | None = None
+        self,
+        config: TrainConfig,
+        datamodule: ImageDataModule[Any],
+        module: Classifier,
+        interruption: Interruption,
+        resumed: Run | None = None,
     ) -> None:
         self.divergence = Divergence(config.trainer.nonfinite, config.trainer.log_every)
         self.curve = TrainingCurve(config.trainer.log_every, self.divergence)
@@ -54,32 +64,22 @@ class Recording:
         self.journal: Journal | None = None
         self.logger: JournalLogger | None = None
         self.shipper: Shipper | None = None
-        damages: list[str] = []
+        self._config, self._datamodule, self._interruption = config, datamodule, interruption
+        self._parameters = sum(weight.numel() for weight in module.network.parameters())
+        self._damages: list[str] = []
         if resumed is not None:
-            self.start, damages = checkpoints.newest(resumed.checkpoints)
+            resumed.check_data(datamodule.fingerprint)
+            self.start, self._damages = checkpoints.newest(resumed.checkpoints)
             self.curve.seconds = self.start.seconds if self.start else 0.0
+            if self.start is None and resumed.status() == "FINISHED":
+                raise UserError(f"{resumed.id}: its checkpoints are gone, so it cannot go on; train a new run")
         if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return
-        self._datamodule = datamodule
+        self._is_new = resumed is None
         self.run = resumed or Run.create(project.runs(), config)
         self._lock = self.run.lock()
         self.journal = self.run.journal()
-        self.logger = JournalLogger(self.run.id, self.journal)
         self._system = SystemMetrics(self.journal, config.tracking.system_every)
-        if config.tracking.name != "off":
-            self.shipper = Shipper(self.run)
-        parameters = sum(weight.numel() for weight in module.network.parameters())
-        if resumed is None:
-            self._describe(config, parameters)
-        else:
-            changes = self.run.change(config)
-            tags = {f"resumed.{key}": f"{old} -> {new}" for key, (old, new) in changes.items()}
-            self.journal.append("resume", step=self.start.step if self.start else 0, tags=tags)
-        console.introduce(self.run, config, datamodule, parameters)
-        for damage in damages:
-            print(f"visionlab: warning: {damage}; going on from the checkpoint before it", file=sys.stderr)
-        if resumed is not None:
-            console.say_start(self.start)
 
     @property
     def checkpoints(self) -> Path | None:
@@ -88,28 +88,18 @@ class Recording:
 
     def __enter__(self) -> Recording:
         if self.run is not None:
-            self._system.start(self.run.start()["time"] / 1000)
+            try:
+                self._begin(self.run)
+            except BaseException as error:
+                self._end(error)
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.run is None or self.journal is None:
-            return
-        self._system.stop()
-        try:
-            self._say_status(error)
-            self.journal.close()
-        except OSError as failure:
-            print(f"visionlab: {self.run.path}: cannot be written to ({failure.strerror})", file=sys.stderr)
-        interrupted = isinstance(error, InterruptedRun)
-        everything_sent = self.shipper.finish(interrupted) if self.shipper is not None else None
-        self._lock.release()
-        if error is None:
-            console.conclude(self.run)
-        console.say_where(self.run, everything_sent)
-        if interrupted:
-            console.say_how_to_resume(self.run)
+        if self.run is not None:
+            self._end(error)
 
     def conclude(self) -> None:
         """Complete the report of the tested run, draw its figures, and queue both for MLflow."""
@@ -132,6 +122,46 @@ class Recording:
         if self.run.config().tracking.figures:
             self._draw()
 
+    def _begin(self, run: Run) -> None:
+        assert self.journal is not None
+        if self._is_new:
+            self._describe()
+        else:
+            changes = run.changes(self._config)
+            tags = {f"resumed.{key}": f"{old} -> {new}" for key, (old, new) in changes.items()}
+            self.journal.append("resume", step=self.start.step if self.start else 0, tags=tags)
+            run.save_config(self._config)
+        self.logger = JournalLogger(run.id, self.journal)
+        if self._config.tracking.name != "off":
+            self.shipper = Shipper(run)
+        console.introduce(run, self._config, self._datamodule, self._parameters)
+        for damage in self._damages:
+            print(f"visionlab: warning: {damage}; going on from the checkpoint before it", file=sys.stderr)
+        if not self._is_new:
+            console.say_start(self.start)
+        self._system.start(run.start()["time"] / 1000)
+
+    def _end(self, error: BaseException | None) -> None:
+        assert self.run is not None
+        assert self.journal is not None
+        with self._interruption.shielded():
+            self._system.stop()
+            try:
+                self._say_status(error)
+                self.journal.close()
+            except OSError as failure:
+                print(f"visionlab: {self.run.path}: cannot be written to ({failure.strerror})", file=sys.stderr)
+        interrupted = isinstance(error, InterruptedRun)
+        try:
+            everything_sent = self.shipper.finish(interrupted) if self.shipper is not None else None
+        finally:
+            self._lock.release()
+        if error is None:
+            console.conclude(self.run)
+        console.say_where(self.run, everything_sent)
+        if interrupted:
+            console.say_how_to_resume(self.run)
+
     def _draw(self) -> None:
         assert self.run is not None
         assert self.journal is not None
@@ -142,15 +172,15 @@ class Recording:
             said = f"{type(error).__name__}: {error}"
             print(f"visionlab: warning: not all pictures could be drawn ({said})", file=sys.stderr)
 
-    def _describe(self, config: TrainConfig, parameters: int) -> None:
+    def _describe(self) -> None:
         """Write a new run's first records."""
         assert self.run is not None
         assert self.journal is not None
-        datamodule = self._datamodule
+        config, datamodule = self._config, self._datamodule
         self.journal.append(
             "start",
             run=self.run.id,
-            params=flatten(config.model_dump(mode="json")) | {"model.parameters": parameters},
+            params=flatten(config.model_dump(mode="json")) | {"model.parameters": self._parameters},
             tags=provenance.provenance(project.root(), hardware.describe(config.trainer))
             | {"data.fingerprint": datamodule.fingerprint}
             | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
