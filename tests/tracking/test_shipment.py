@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from tests.tracking.server import Server
 from tests.tracking.stored import artifacts, client_of, points_in_journal, points_in_mlflow, stored
 from visionlab.tracking import shipment, shipment_state
 from visionlab.tracking.mlflow import Store
@@ -180,15 +180,11 @@ def test_a_run_that_is_not_in_the_store_any_more_is_sent_again(make_run: MakeRun
     assert points_in_mlflow(run) == points_in_journal(run)
 
 
-def test_a_run_that_goes_on_with_another_store_is_there_as_a_whole(
-    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # where that store keeps its artifacts
+def test_a_run_that_goes_on_with_another_store_is_there_as_a_whole(make_run: MakeRun, server: Server) -> None:
     run = make_run(points=5)
-    ship_everything(run)
+    first = ship_everything(run).mlflow_run
     text = (run.path / "config.yaml").read_text()
-    (run.path / "config.yaml").write_text(text.replace("uri: null", f"uri: sqlite:///{tmp_path / 'other.db'}"))
-    first = shipment_state.load(run).mlflow_run
+    (run.path / "config.yaml").write_text(text.replace("uri: null", f"uri: {server.uri}"))
     assert ship_everything(run).mlflow_run != first
     assert points_in_mlflow(run) == points_in_journal(run)
 
