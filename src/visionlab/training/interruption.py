@@ -16,6 +16,7 @@ from visionlab.errors import InterruptedRun
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 4.0
+MESSAGE = b"visionlab: stopping after this step; once more stops at once"
 
 
 class Interruption:
@@ -91,5 +92,5 @@ class Interruption:
         if again or not self.deferred:
             self.stop()
         # print() may be under way itself
-        os.write(2, b"\nvisionlab: stopping after this step; once more stops at once\n")
+        os.write(2, b"\n" + MESSAGE + b"\n")
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)
