@@ -125,3 +125,9 @@ def test_the_last_step_of_each_metric_is_known(file: Path) -> None:
     writer.metrics(5, {"a": 1})
     writer.append("artifact", file="x")
     assert journal.last_steps(file) == {"a": 5, "b": 1}
+
+
+def test_a_name_that_is_no_utf_8_is_recorded_all_the_same(file: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.png")
+    Journal(file).append("artifact", file=name)
+    assert journal.read(file)[0][0]["file"] == name

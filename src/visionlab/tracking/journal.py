@@ -53,7 +53,9 @@ class Journal:
     def append(self, kind: str, **content: Any) -> None:
         """Add a record of this kind, stamped with the time."""
         record = {"kind": kind, "time": time.time_ns() // 1_000_000} | content
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        # a path that is no UTF-8 has characters in it that cannot be encoded, but are escapes that JSON knows
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        line = text.encode(errors="backslashreplace") + b"\n"
         with self._writing:
             # one write of a whole line: other processes that read the file see all of it or an unfinished last line
             written = self._stream.write(line)
