@@ -1,7 +1,7 @@
 """The `visionlab` command: finds the command's module and turns errors into lines and exit codes.
 
-Exit codes: 0 done, 1 a failure with a traceback, 2 something the user can put right, 130 and 143 stopped by Ctrl-C and
-by SIGTERM.
+Exit codes: 0 done, 1 a failure with a traceback, 2 something the user can put right, 130, 143 and 129 stopped by
+Ctrl-C, by SIGTERM and by a closed terminal.
 """
 
 from __future__ import annotations

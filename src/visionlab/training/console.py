@@ -5,23 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from visionlab import project
+from visionlab.comparison.measures import is_percentage
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.tracking.run import Run
 from visionlab.training import hardware
 from visionlab.training.checkpoints import StartingPoint
-
-PERCENTAGES = (
-    "accuracy",
-    "top5_accuracy",
-    "precision",
-    "recall",
-    "specificity",
-    "false_positive_rate",
-    "f1",
-    "roc_auc",
-    "calibration_error",
-)
 
 
 def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], parameters: int) -> None:
@@ -92,7 +81,7 @@ def say_where(run: Run, everything_sent: bool | None) -> None:
 def _value(name: str, value: float | None) -> str:
     if value is None:
         return f"{'undefined':>8}"
-    return f"{value:8.2%}" if name in PERCENTAGES else f"{value:8.4f}"
+    return f"{value:8.2%}" if is_percentage(name) else f"{value:8.4f}"
 
 
 def _numbers(values: list[float]) -> str:
