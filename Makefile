@@ -11,7 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MLFLOW_PORT ?= 5000
+DASHBOARD_PORT ?= 8080
 MLRUNS := $(or $(VISIONLAB_HOME),$(CURDIR))/mlruns
+RUNS := $(or $(VISIONLAB_HOME),$(CURDIR))/runs
 
 ##@ Train
 .PHONY: train
@@ -25,6 +27,16 @@ train-cifar10: $(READY) ## the same, but fails where CIFAR-10 cannot be had
 .PHONY: train-digits
 train-digits: $(READY) ## the small built-in data set: seconds, no network
 	@$(BIN)/visionlab train experiment=digits $(ARGS)
+
+.PHONY: tune
+tune: $(READY) ## a search for good settings; ARGS="study=digits campaign.workers=2"
+	@$(BIN)/visionlab tune $(or $(ARGS),study=cifar10_cnn)
+
+.PHONY: dashboard
+dashboard: $(READY) ## optuna-dashboard on the campaigns, on this machine only
+	@test -f "$(RUNS)/campaigns.db" || { echo "no campaign yet in $(RUNS); make tune makes one"; exit 2; }
+	@echo "http://127.0.0.1:$(DASHBOARD_PORT)  (Ctrl-C ends it)"
+	@$(BIN)/optuna-dashboard "sqlite:///$(RUNS)/campaigns.db" --host 127.0.0.1 --port $(DASHBOARD_PORT)
 
 # one worker, and none for jobs, which nothing here uses: it starts in a third of the time, with a fifth of the memory
 .PHONY: ui

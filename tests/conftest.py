@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +37,14 @@ def cli() -> Cli:
         )
 
     return run
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    from tests.databases import postgresql
+
+    yield from postgresql()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

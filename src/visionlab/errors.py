@@ -25,6 +25,14 @@ class DataUnavailableError(UserError):
     """A data set is neither on this machine nor to be had from any of its addresses."""
 
 
+class WithheldError(Exception):
+    """The test set was asked for where nothing may be chosen by it."""
+
+
+class PrunedRun(BaseException):
+    """A run of a campaign was told that it is not worth more time. No Exception, as it is no failure."""
+
+
 class InterruptedRun(BaseException):
     """A run was told to stop by a signal.
 

@@ -36,13 +36,15 @@ def make_run(home: Path) -> MakeRun:
         right: int | None = None,
         labels: np.ndarray = LABELS,
         status: str | None = "FINISHED",
+        campaign: str | None = None,
         **tags: str,
     ) -> Run:
         config = config_of(overrides)
         run = Run.create(project.runs(), config)
         writer = run.journal()
         params: dict[str, Any] = flatten(config.model_dump(mode="json")) | {"model.parameters": 100}
-        writer.append("start", run=run.id, params=params, tags={"data.fingerprint": "f" * 32} | tags)
+        member = {} if campaign is None else {"campaign": campaign, "title": "000"}
+        writer.append("start", run=run.id, **member, params=params, tags={"data.fingerprint": "f" * 32} | tags)
         for epoch, accuracy in enumerate(epochs):
             writer.metrics(epoch, {"train/loss": 2.0 - epoch})
             writer.metrics(epoch, {"val/accuracy": accuracy, "val/loss": 1 - accuracy, "epoch": epoch + 1})
@@ -57,6 +59,25 @@ def make_run(home: Path) -> MakeRun:
             run.add_to_report(test={"accuracy": accuracy}, classes=[f"class {number}" for number in range(10)])
         if status is not None:
             writer.append("status", status=status)
+        writer.close()
+        return run
+
+    return make
+
+
+@pytest.fixture
+def make_campaign(home: Path) -> Callable[..., Run]:
+    """Make the folder of a campaign: its name, and what its report says."""
+
+    def make(name: str, status: str = "FINISHED", **report: Any) -> Run:
+        run = Run(project.runs() / name)
+        run.path.mkdir(parents=True)
+        run.save_config(config_of(()))
+        writer = run.journal()
+        params: dict[str, Any] = flatten(config_of(()).model_dump(mode="json"))
+        writer.append("start", run=run.id, proposer="grid", title=name, params=params, tags={})
+        run.add_to_report(**report)
+        writer.append("status", status=status, tags={})
         writer.close()
         return run
 

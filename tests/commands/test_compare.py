@@ -151,7 +151,7 @@ def test_runs_that_cannot_be_compared_are_answered_with_a_line(make_run: MakeRun
         command("compare", run.id, "nothing")
     with pytest.raises(UserError, match="expected 2 to 8 runs, given 9"):
         command("compare", *(make_run().id for _ in range(9)))
-    (run.path / predictions.FILE_NAME).write_bytes(b"PK nonsense")
+    (run.path / predictions.TEST).write_bytes(b"PK nonsense")
     with pytest.raises(UserError, match="cannot be read"):
         command("compare", run.id, other.id)
 

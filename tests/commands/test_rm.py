@@ -182,3 +182,18 @@ def test_a_local_store_that_is_gone_as_a_whole_is_not_made_anew(make_run: MakeRu
     command("rm", run.id, "--yes")
     assert ids() == set()
     assert not (project.home() / "mlruns").exists()
+
+
+def test_a_campaign_is_removed_with_its_runs_and_its_study(
+    make_run: MakeRun, make_campaign: MakeRun, command: Command
+) -> None:
+    from visionlab.campaigns.study import Study
+    from visionlab.config.campaign import Objective
+
+    Study("search", None, project.runs(), (Objective(),), "test").define({"kind": "grid"})
+    campaign = make_campaign("search")
+    members = [make_run(campaign="search") for _ in range(2)]
+    single = make_run()
+    command("rm", "search", "--yes", "--disk-only")
+    assert [run.path.exists() for run in (campaign, *members, single)] == [False, False, False, True]
+    assert Study.definition("search", None, project.runs()) is None

@@ -155,3 +155,39 @@ def test_listing_runs_needs_nothing_heavy(make_run: MakeRun) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_campaigns_have_a_list_of_their_own_and_their_runs_too(
+    make_run: MakeRun, make_campaign: MakeRun, command: Command, capsys: Output
+) -> None:
+    best = {"number": 1, "run": "abcd-search-001", "settings": {"optimizer.lr": 0.1}, "values": [0.9]}
+    counts = {"finished": 2, "pruned": 1, "failed": 1, "running": 0}
+    make_campaign("search", kind="grid", total=4, counts=counts, objectives=["val/accuracy"], best=best)
+    make_campaign("empty", "FAILED", kind="grid", total=4, counts={}, objectives=["val/accuracy"], best=None)
+    single, members = make_run(), [make_run(campaign="search") for _ in range(2)]
+    command("runs")
+    assert listed(capsys.readouterr().out) == [single.id]
+    command("runs", "--campaign", "search")
+    assert sorted(listed(capsys.readouterr().out)) == sorted(run.id for run in members)
+    command("runs", "--campaigns")
+    said = capsys.readouterr().out
+    assert listed(said) == ["search", "empty"]
+    assert "3/4, 1 failed" in said
+    assert "90.00%" in said
+    assert "lr=0.1" in said
+    command("runs", "--campaigns", "--json")
+    assert [one["status"] for one in json.loads(capsys.readouterr().out)] == ["FINISHED", "FAILED"]
+    with pytest.raises(UserError, match="did you mean search"):
+        command("runs", "--campaign", "serch")
+
+
+def test_runs_of_a_campaign_are_not_resumed_or_tested_by_hand(
+    make_run: MakeRun, make_campaign: MakeRun, command: Command
+) -> None:
+    make_campaign("search")
+    member = make_run(campaign="search", status="KILLED")
+    for name in ("resume", "test"):
+        with pytest.raises(UserError, match=f"{member.id}: is a run of the campaign search"):
+            command(name, member.id)
+        with pytest.raises(UserError, match="search: is a campaign"):
+            command(name, "search")

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.config.mistakes import lines
 from visionlab import project
-from visionlab.config.load import dump_config, load_train_config, read_config
+from visionlab.config.defaults import choosable
+from visionlab.config.load import change_config, dump_config, load_train_config, read_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, UserError
-
-
-def lines(*overrides: str) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        load_train_config(list(overrides))
-    return caught.value.lines
 
 
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
         ("trainer.max_epoch=3", ["trainer.max_epoch", "given 3", "trainer.max_epochs", "command line"]),
-        ("optimizer.lr=abc", ["optimizer.lr", "expected number", "given 'abc'", "command line"]),
+        ("optimizer.lr=abc", ["optimizer.lr", "expected a number above 0", "given 'abc'", "command line"]),
         ("model=cnnn", ["model", "cnn, mlp, resnet", "given 'cnnn'", "did you mean cnn?", "command line"]),
         ("+model.wdth=3", ["model.wdth", "given 3", "did you mean model.width?", "command line"]),
         ("++model.wdth=3", ["model.wdth", "did you mean model.width?"]),
         ("trainer.precision=bf17", ["trainer.precision", "bf16-mixed", "given 'bf17'", "command line"]),
-        ("data.batch_size=0", ["data.batch_size", "greater than or equal to 1", "given 0", "command line"]),
+        ("data.batch_size=0", ["data.batch_size", "a whole number of at least 1", "given 0", "command line"]),
         ("lr=0.1", ["lr", "did you mean optimizer.lr?"]),
         ("model.name=cnnn", ["model.name", "cnn, resnet, mlp", "given 'cnnn'", "did you mean cnn?"]),
         ("model.depth=18", ["model.depth", "a known setting", "given 18"]),
-        ("trainer.devices=some", ["trainer.devices", "integer or auto", "given 'some'"]),
-        ("optimizer.lr=0.1,0.2", ["optimizer.lr", "one value", "0.1,0.2"]),
+        ("optimizer.lr=0.1,0.2", ["optimizer.lr", "one value", "0.1,0.2; `visionlab grid` tries several"]),
+        ("study=digits", ["study", "expected one of data, experiment, loss", "given study=digits"]),
+        ("=3", ["=3", "expected key=value, given no key"]),
+        ("~trainer.max_epochs", ["trainer.max_epochs", "something that a YAML file sets", "~trainer.max_epochs"]),
         ("cifar10", ["cifar10", "key=value", "did you mean data=cifar10?"]),
         ("experiment=cifar10_cn", ["experiment", "given 'cifar10_cn'", "did you mean cifar10_cnn?"]),
         ("data=folder", ["data.root", "set it with data.root="]),
@@ -65,7 +62,9 @@ def test_every_mistake_has_its_line() -> None:
     ("overrides", "rule"),
     [
         (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], "use bf16-mixed"),
-        (["trainer.early_stopping=3", "data.val_fraction=0"], "trainer.early_stopping needs a validation set"),
+        (["trainer.early_stopping=3", "data.val_fraction=0"], "trainer.early_stopping: needs a validation set"),
+        (["data.fold=3"], "data.fold: expected 0 without data.folds, given 3 [command line]"),
+        (["data.folds=5", "data.fold=5"], "data.fold: expected 0 to 4, as data.folds is 5, given 5 [command line]"),
         (["loss=focal", "data.augment.mixup=0.2"], "need loss=cross_entropy"),
     ],
 )
@@ -73,13 +72,33 @@ def test_settings_that_exclude_each_other(overrides: list[str], rule: str) -> No
     assert rule in " ".join(lines(*overrides))
 
 
-@pytest.fixture
-def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the YAML files that a test may break."""
-    copy = tmp_path / "conf"
-    shutil.copytree(project.conf(), copy)
-    monkeypatch.setattr(project, "conf", lambda: copy)
-    return copy
+def test_a_data_set_that_may_bring_its_own_validation_set_may_stop_early() -> None:
+    config = load_train_config(["data=folder", "data.root=.", "data.val_fraction=0", "trainer.early_stopping=3"])
+    assert config.data.may_validate
+    assert not config.data.splits_off_validation
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (
+            ["experiment=digits", "experiment=cifar10_cnn"],
+            "experiment: expected one choice, given digits and cifar10_cnn",
+        ),
+        (["model=cnn", "model=mlp", "+model=cnn"], "model: expected one choice, given cnn and mlp and cnn"),
+    ],
+)
+def test_a_choice_that_is_made_twice_is_a_mistake(overrides: list[str], line: str) -> None:
+    assert lines(*overrides) == [f"{line} [command line]"]
+
+
+def test_of_a_value_that_is_given_twice_the_last_one_counts() -> None:
+    assert load_train_config(["seed=1", "trainer.max_epochs=2", "seed=3"]).seed == 3
+
+
+def test_a_run_is_called_like_its_experiment() -> None:
+    for override in ("experiment=digits", "+experiment=digits"):
+        assert load_train_config([override, "data=cifar10"]).name == "digits"
 
 
 def test_a_typo_in_a_file_is_found_with_its_line(conf: Path) -> None:
@@ -91,19 +110,15 @@ def test_a_typo_in_a_file_is_found_with_its_line(conf: Path) -> None:
 
 def test_a_typo_in_an_experiment_is_found_with_its_line(conf: Path) -> None:
     (conf / "experiment" / "mine.yaml").write_text("# @package _global_\n\noptimizer:\n  lr: fast\n")
-    assert lines("experiment=mine") == ["optimizer.lr: expected number, given 'fast' [conf/experiment/mine.yaml:4]"]
+    assert lines("experiment=mine") == [
+        "optimizer.lr: expected a number above 0, given 'fast' [conf/experiment/mine.yaml:4]"
+    ]
 
 
 def test_a_file_that_is_no_yaml_is_named_with_the_line(conf: Path) -> None:
     (conf / "model" / "cnn.yaml").write_text("name: cnn\nwidth: [3\n")
     (found,) = lines("model=cnn")
-    assert "cnn.yaml:3" in found
-
-
-def test_an_experiment_that_names_an_unknown_choice(conf: Path) -> None:
-    (conf / "experiment" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - override /model: cnnn\n")
-    (found,) = lines("experiment=mine")
-    assert "expected one of cnn, mlp, resnet, given 'cnnn'; did you mean cnn?" in found
+    assert found.startswith("conf/model/cnn.yaml:3: cannot be read as YAML: ")
 
 
 def test_the_command_line_wins_over_the_experiment_and_this_over_the_defaults() -> None:
@@ -143,6 +158,14 @@ def test_a_saved_configuration_that_was_damaged_is_named(tmp_path: Path) -> None
         read_config(tmp_path / "nothing.yaml")
 
 
+def test_a_setting_of_a_section_that_was_off_can_be_changed() -> None:
+    config = load_train_config(["experiment=digits"])
+    assert config.data.augment.randaugment is None
+    changed = change_config(config, ["data.augment.randaugment.ops=3"], None)
+    assert changed.data.augment.randaugment is not None
+    assert changed.data.augment.randaugment.ops == 3
+
+
 def test_configurations_cannot_be_changed() -> None:
     config = load_train_config(["experiment=digits"])
     with pytest.raises(ValueError, match="frozen"):
@@ -150,7 +173,8 @@ def test_configurations_cannot_be_changed() -> None:
 
 
 def test_every_yaml_file_is_a_valid_choice() -> None:
-    for file in sorted(project.conf().glob("*/*.yaml")):
+    files = [file for group in choosable(project.conf(), "train") for file in (project.conf() / group).glob("*.yaml")]
+    for file in sorted(files):
         required = ["data.root=somewhere"] if file.stem == "folder" else []
         config = load_train_config([f"{file.parent.name}={file.stem}", *required])
         assert isinstance(config, TrainConfig)

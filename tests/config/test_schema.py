@@ -16,7 +16,7 @@ FILES = sorted(file for file in project.conf().rglob("*.yaml"))
 
 
 def schema_of(file: Path) -> dict[str, Any]:
-    return schemas()["train" if file.parent == project.conf() else file.parent.name]
+    return schemas()[file.stem if file.parent == project.conf() else file.parent.name]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")

@@ -4,7 +4,8 @@ import pytest
 
 from visionlab.config.suggest import did_you_mean, nearest
 
-KNOWN = ["model.width", "optimizer.lr", "optimizer.sgd_lr", "trainer.max_epochs", "seed"]
+SECTIONS = ["model", "optimizer", "trainer"]
+KNOWN = [*SECTIONS, "model.width", "optimizer.lr", "optimizer.sgd_lr", "trainer.max_epochs", "seed"]
 
 
 @pytest.mark.parametrize(
@@ -15,8 +16,13 @@ KNOWN = ["model.width", "optimizer.lr", "optimizer.sgd_lr", "trainer.max_epochs"
         ("optimiser.lr", "optimizer.lr"),
         ("trainer.lr", "optimizer.lr"),
         ("trainer.epochs", "trainer.max_epochs"),
+        ("modl.wdth", "model.width"),
+        ("optimzer", "optimizer"),
         ("sed", "seed"),
         ("zzz", None),
+        # the section alone makes no two names alike
+        ("trainer.zzz", None),
+        ("optimizer.momentum", None),
     ],
 )
 def test_the_nearest_known_name(typed: str, meant: str | None) -> None:

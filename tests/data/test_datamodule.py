@@ -137,6 +137,109 @@ def test_groups_part_in_no_split() -> None:
     assert min(len(part) for part in found) >= 2
 
 
+def grouped(images: ImageSet, groups: list[str]) -> ImageSet:
+    return ImageSet(images.images, images.labels, tuple(groups))
+
+
+def test_a_group_goes_with_its_image_that_is_in_the_test_set() -> None:
+    train = grouped(some(60), [f"patient {i // 3}" for i in range(60)])
+    test = join(some(10, seed=1), train.subset(torch.tensor([0, 1, 30])))
+    datamodule = prepared(train, test, val_fraction=0.2)
+    assert datamodule.notes == {
+        "training images also in the test set left out": 3,
+        "training images of a group in the test set left out": 3,
+    }
+    kept = {*(datamodule.images("train").groups or ()), *(datamodule.images("val").groups or ())}
+    assert kept == {f"patient {i}" for i in range(20)} - {"patient 0", "patient 10"}
+    assert datamodule.sizes["train"] + datamodule.sizes["val"] == 54
+
+
+def test_a_group_of_the_validation_set_is_on_no_other_side() -> None:
+    train = grouped(some(60), [f"patient {i // 3}" for i in range(60)])
+    val = grouped(some(8, seed=1), ["patient 1"] * 4 + ["patient 99"] * 4)
+    test = grouped(some(8, seed=2), ["patient 99"] + ["patient 98"] * 7)
+    datamodule = prepared(train, test, val)
+    assert datamodule.notes == {
+        "validation images of a group in the test set left out": 4,
+        "training images of a group in the validation set left out": 3,
+    }
+    found = [set(datamodule.images(name).groups or ()) for name in ("train", "val", "test")]
+    assert sum(map(len, found)) == len(set.union(*found))
+
+
+@pytest.mark.parametrize("own_test", [False, True])
+def test_a_class_in_a_single_group_cannot_be_split(own_test: bool) -> None:
+    images = some(40)
+    train = grouped(images, [f"patient {i}" if i % 2 else "patient 0" for i in range(40)])
+    test = some(10, seed=1) if own_test else None
+    sides, alternative = ("validation", "a validation set") if own_test else ("the test", "a test set")
+    with pytest.raises(UserError) as caught:
+        prepared(train, test, val_fraction=0.2)
+    assert str(caught.value) == (
+        f"data: expected images of class 'cat' in several groups, some to train on and some for {sides}, found all 20 "
+        f"of them in patient 0; add images of other groups, or bring {alternative}"
+    )
+    # nothing has to be split
+    datamodule = prepared(train, some(10, seed=1), val_fraction=0)
+    assert datamodule.sizes == {"train": 40, "test": 10}
+
+
+def test_groups_that_share_images_are_one() -> None:
+    images = some(12)
+    images.images[2] = images.images[0]
+    train = grouped(images, ["a", "1", "b", "2", "b", "3", "a", "4", "b", "5", "a", "6"])
+    with pytest.raises(UserError, match=r"found all 6 of them in a and b, which share images; add"):
+        prepared(train, some(10, seed=1))
+
+
+def test_a_single_image_of_a_class_is_no_mistake() -> None:
+    images = ImageSet(some(21).images, torch.tensor([1] * 20 + [0]))
+    datamodule = prepared(grouped(images, [f"patient {i // 2}" for i in range(21)]), some(10, seed=1), val_fraction=0.2)
+    assert sum(datamodule.sizes.values()) == 31
+
+
+def test_each_image_is_validated_on_in_one_fold() -> None:
+    base = some(90)
+    train = join(base, base.subset(torch.arange(10)))  # with copies
+    test = some(20, seed=1)
+    seen: list[set[bytes]] = []
+    for fold in range(4):
+        datamodule = prepared(train, test, folds=4, fold=fold)
+        val, rest = content(datamodule.images("val")), content(datamodule.images("train"))
+        assert val.isdisjoint(rest)
+        assert val | rest == content(train)
+        assert torch.equal(datamodule.images("test").images, test.images)
+        assert datamodule.sizes["train"] + datamodule.sizes["val"] == 100
+        seen.append(val)
+    assert sum(map(len, seen)) == 90 == len(set.union(*seen))
+    other = prepared(train, test, folds=4, fold=0, split_seed=1)
+    assert content(other.images("val")) != seen[0]
+
+
+def test_folds_take_the_place_of_the_validation_fraction_and_leave_the_test_set_alone() -> None:
+    tests = [content(prepared(some(100), folds=5, fold=fold, val_fraction=0).images("test")) for fold in range(2)]
+    assert tests[0] == tests[1] == content(prepared(some(100)).images("test"))
+    assert prepared(some(100), folds=5, fold=1, val_fraction=0).sizes == {"train": 64, "val": 16, "test": 20}
+
+
+def test_folds_of_a_fraction_are_cut_from_it() -> None:
+    datamodule = prepared(some(200), some(10, seed=1), fraction=0.5, folds=4, fold=3)
+    assert datamodule.sizes == {"train": 75, "val": 25, "test": 10}
+
+
+def test_folds_of_data_with_a_validation_set_of_its_own_are_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        prepared(some(50), some(10, seed=1), some(12, seed=2), folds=5)
+    assert str(caught.value) == (
+        "data.folds: expected none, as digits has a validation set of its own; put its images among those to train on"
+    )
+
+
+def test_more_folds_than_images_are_refused() -> None:
+    with pytest.raises(UserError, match=r"data\.folds: expected at most 6, .* different images, given 7"):
+        prepared(some(6), some(10, seed=1), folds=7, fold=6)
+
+
 @pytest.mark.parametrize(
     ("train", "val", "message"),
     [

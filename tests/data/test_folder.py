@@ -97,6 +97,7 @@ def test_a_file_without_a_group_is_one_of_its_own(root: Path) -> None:
     groups = [group for name in datamodule.sizes for group in datamodule.images(name).groups or ()]
     assert len(groups) == 20
     assert len(set(groups)) == 17
+    assert datamodule.notes == {"images without a group": 16}
 
 
 def test_broken_files_are_named_and_fatal(root: Path) -> None:

@@ -72,6 +72,7 @@ def test_names_of_splits(root: Path, name: str) -> None:
         ("file,label,split\na.png,cat,dev\n", "line 2: split: expected train, val or test, given 'dev'"),
         ("file,label,split\na.png,cat,\n", "line 2: split: expected train, val or test, given ''"),
         ("file,label,group,split\na.png,cat,p,train\nb.png,cat,p,test\n", "group 'p' is in train and in test"),
+        ("file,label,group\na.png,cat,p\nb.png,cat\n", "line 3: no group: expected 3 values or more, found 2"),
     ],
 )
 def test_mistakes_are_told_with_their_line(root: Path, text: str, message: str) -> None:

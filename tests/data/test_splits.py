@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from visionlab.data.images import ImageSet
-from visionlab.data.splits import split, without
+from visionlab.data.splits import split, split_fold, without
+from visionlab.errors import UserError
 
 
 def make(labels: Sequence[int], groups: Sequence[str] | None = None) -> tuple[ImageSet, list[bytes]]:
@@ -131,6 +132,112 @@ def test_a_larger_fraction_holds_the_smaller_one() -> None:
     assert taken(images, hashes, 0.2) < taken(images, hashes, 0.5) < taken(images, hashes, 0.9)
 
 
+def parts(images: ImageSet, hashes: list[bytes], folds: int, seed: int = 0) -> list[set[int]]:
+    """The indices of each fold, after checking that they and what remains are the whole."""
+    found = []
+    for fold in range(folds):
+        rest, off = split_fold(images, hashes, fold, folds, seed)
+        assert sorted(rest.tolist() + off.tolist()) == list(range(len(images)))
+        assert rest.tolist() == sorted(rest.tolist())
+        assert off.tolist() == sorted(off.tolist())
+        found.append(set(off.tolist()))
+    return found
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 10])
+def test_folds_are_the_whole_and_each_has_its_share_of_every_class(folds: int) -> None:
+    labels = [0] * 101 + [1] * 52 + [2] * 11
+    found = parts(*make(labels), folds)
+    assert sum(map(len, found)) == len(labels) == len(set.union(*found))
+    for label, count in Counter(labels).items():
+        shares = [sum(labels[i] == label for i in part) for part in found]
+        assert set(shares) <= {count // folds, count // folds + 1}
+    # what is left over of the classes does not pile up in the first folds
+    assert max(map(len, found)) - min(map(len, found)) <= 2
+
+
+def test_folds_part_neither_copies_nor_groups() -> None:
+    labels = [i % 3 for i in range(240)]
+    groups = [f"patient {i // 6}" for i in range(240)]
+    images, hashes = make(labels, groups)
+    for i in range(0, 240, 30):
+        hashes[i] = hashes[(i + 7) % 240]  # a copy in another group
+    for folds in (2, 5):
+        found = parts(images, hashes, folds)
+        for part in found:
+            others = set(range(240)) - part
+            assert {groups[i] for i in part}.isdisjoint(groups[i] for i in others)
+            assert {hashes[i] for i in part}.isdisjoint(hashes[i] for i in others)
+
+
+def test_folds_of_groups_differ_by_no_more_than_the_largest() -> None:
+    sizes = [1, 9, 2, 7, 3, 5, 4, 4, 8, 1, 6, 2, 3, 9, 5, 7, 1, 2, 8, 4]
+    groups = [f"{label} {number}" for label in range(2) for number, size in enumerate(sizes) for _ in range(size)]
+    labels = [int(group[0]) for group in groups]
+    for part in parts(*make(labels, groups), 4):
+        for label in range(2):
+            assert abs(sum(labels[i] == label for i in part) - sum(sizes) / 4) <= max(sizes)
+
+
+def test_folds_do_not_depend_on_the_order_of_the_images() -> None:
+    labels = [i % 3 for i in range(90)]
+    images, hashes = make(labels, [f"g{i // 4}" if i % 2 else f"own {i}" for i in range(90)])
+    hashes[10], hashes[40] = hashes[11], hashes[41]
+    before = [{hashes[i] for i in part} for part in parts(images, hashes, 4)]
+    for seed in range(3):
+        order = torch.randperm(90, generator=torch.Generator().manual_seed(seed))
+        shuffled = [hashes[i] for i in order.tolist()]
+        assert [{shuffled[i] for i in part} for part in parts(images.subset(order), shuffled, 4)] == before
+
+
+def test_another_seed_gives_other_folds() -> None:
+    images, hashes = make([0] * 100)
+    first, second = parts(images, hashes, 5), parts(images, hashes, 5, seed=1)
+    assert first == parts(images, hashes, 5)
+    for one in first:
+        assert all(len(one & other) <= 14 for other in second)  # of 20, 4 by chance
+
+
+def test_more_folds_than_images_of_a_class_leave_some_without_it_but_none_empty() -> None:
+    labels = [0, 0, 0, 1, 1, 1, 1]
+    found = parts(*make(labels), 6)
+    assert sum(map(len, found)) == 7
+    assert min(map(len, found)) == 1
+    assert max(sum(labels[i] == 0 for i in part) for part in found) == 1
+
+
+def test_more_folds_than_units_are_refused_for_every_fold() -> None:
+    images, hashes = make([0, 0, 1, 1])
+    hashes[1] = hashes[0]
+    for fold in range(4):
+        with pytest.raises(UserError, match=r"^data\.folds: expected at most 3, .* different images, given 4$"):
+            split_fold(images, hashes, fold, 4, 0)
+    images, hashes = make([0, 0, 1, 1], ["a", "a", "b", "b"])
+    with pytest.raises(UserError, match=r"^data\.folds: expected at most 2, .* groups, given 3$"):
+        split_fold(images, hashes, 0, 3, 0)
+
+
+def left(names: str, held_out: str, groups: str | None = None, held_out_groups: str | None = None) -> str:
+    """What of the images that letters name is left without others; groups are letters too."""
+
+    def images(letters: str, of: str | None) -> tuple[ImageSet, list[bytes]]:
+        source, _ = make([0] * len(letters), None if of is None else list(of))
+        return source, [letter.encode() for letter in letters]
+
+    return "".join(names[i] for i in without(*images(names, groups), *images(held_out, held_out_groups)).tolist())
+
+
 def test_without() -> None:
-    assert without([b"a", b"b", b"a", b"c"], [b"a", b"x"]).tolist() == [1, 3]
-    assert without([b"a"], [b"a"]).tolist() == []
+    assert left("abac", "ax") == "bc"
+    assert left("a", "a") == ""
+    assert left("ab", "") == "ab"
+
+
+def test_without_takes_whole_groups() -> None:
+    # b and d are of a group with a
+    assert left("abcdef", "ax", "gghgij") == "cef"
+    # and the second b is a copy of the first, which brings its own group, and f with it
+    assert left("abbdef", "ax", "gghijh") == "de"
+    # a group that is held out itself
+    assert left("abc", "xy", "ghi", "hk") == "ac"
+    assert left("abc", "xy", None, "hk") == "abc"

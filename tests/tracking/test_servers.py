@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.server import Proxy, Server, at_random, cut_after, failing, free_port, hanging, slow, well
+from tests.tracking.server import Proxy, Server, at_random, cut_after, failing, hanging, slow, well
 from tests.tracking.stored import artifacts, points_in_journal, points_in_mlflow, stored
 from visionlab import project
 from visionlab.tracking import journal, shipment_state, shipper
@@ -141,7 +138,7 @@ def test_eight_runs_at_once_on_a_store_that_does_not_exist(make_run: MakeRun) ->
 
 
 def test_a_database_of_postgresql(make_run: MakeRun, postgresql: str, tmp_path: Path) -> None:
-    server = Server(tmp_path, postgresql)
+    server = Server(tmp_path, postgresql.replace("://", "+psycopg2://"))
     server.start()
     try:
         run = make_run(f"tracking.uri={server.uri}", points=1000, status=None, odd="zero \0 byte")
@@ -218,27 +215,6 @@ def test_a_run_that_is_stopped_while_its_server_hangs_goes_on_later_as_the_same_
     assert points == points_in_journal(run)
     losses = sorted(step for name, step, *_ in points.elements() if name == "train/loss")
     assert losses == list(range(1, max(losses) + 1))
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """The address of a database in a cluster of its own."""
-    pytest.importorskip("psycopg2")
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("no PostgreSQL here")
-    with tempfile.TemporaryDirectory() as folder:
-        as_user: list[str] = []
-        if os.geteuid() == 0:  # whom PostgreSQL does not serve, and whose other temporary folders it may not enter
-            as_user = ["runuser", "-u", "postgres", "--"]
-            shutil.chown(folder, "postgres")
-        port, data = free_port(), f"{folder}/data"
-        control = [*as_user, str(programs[-1] / "pg_ctl"), "-D", data, "-s", "-w"]
-        subprocess.run([*as_user, str(programs[-1] / "initdb"), "-D", data, "-A", "trust", "-U", "lab"], check=True)
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-        subprocess.run([*control, "-o", options, "-l", f"{folder}/log", "start"], check=True)
-        yield f"postgresql+psycopg2://lab@127.0.0.1:{port}/postgres"
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True)
 
 
 def _train(run: Run, seconds: float) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tracking.server import Proxy, Server, hanging
+from tests.tracking.server import Proxy, Server, failing, hanging, on
 from tests.tracking.stored import points_in_journal, points_in_mlflow, stored
 from visionlab.tracking import shipment_state, shipper
 from visionlab.tracking.catalog import unshipped
@@ -210,3 +210,17 @@ def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def test_trying_the_same_again_and_again_is_no_sign_of_progress(
+    make_run: MakeRun, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers every question but makes no run must not hold the end of a run up for ever."""
+    run = make_run(f"tracking.uri={proxy.uri}", points=5)
+    proxy.behaviour = on("runs/create", failing(500), times=10**6)
+    signs = set()
+    for _ in range(4):
+        with pytest.raises(Exception, match="500"):
+            ship_everything(run)
+        signs.add(shipment_state.last_sign(run))
+    assert len(signs) == 1

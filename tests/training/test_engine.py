@@ -121,6 +121,21 @@ def test_early_stopping_ends_the_run() -> None:
     assert sum("val/accuracy" in record.get("values", {}) for record in records) == 3
 
 
+def test_the_last_epoch_is_validated_and_may_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    finished = run("trainer.max_epochs=3", "trainer.val_every=2", "trainer.early_stopping=5")
+    records, _ = journal.read(finished.journal_file)
+    accuracies = [r["values"]["val/accuracy"] for r in records if "val/accuracy" in r.get("values", {})]
+    assert [r["values"]["epoch"] for r in records if "val/accuracy" in r.get("values", {})] == [2, 3]
+    assert finished.report()["validation"]["accuracy"] == max(accuracies)
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert ["val loss" in line for line in shown] == [False, True, True]
+
+
+def test_a_run_with_fewer_epochs_than_between_validations_is_validated_once() -> None:
+    records, _ = journal.read(run("trainer.max_epochs=2", "trainer.val_every=5").journal_file)
+    assert [r["values"]["epoch"] for r in records if "val/accuracy" in r.get("values", {})] == [2]
+
+
 def test_load_gives_the_weights_that_were_tested() -> None:
     finished = run()
     loaded = visionlab.load(finished.id)
@@ -172,7 +187,7 @@ def test_profiling_shows_where_the_time_goes(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("debug", ["true", "overfit"])
 def test_debugging_leaves_no_trace_in_the_tracking(debug: str) -> None:
-    finished = run("tracking=mlflow", f"debug={debug}", "optimizer.lr=0.05")
+    finished = run("tracking.name=mlflow", f"debug={debug}", "optimizer.lr=0.05")
     assert finished.config().tracking.name == "off"
     records, _ = journal.read(finished.journal_file)
     if debug == "true":

@@ -113,7 +113,9 @@ def wait_for_step(step: int) -> Run:
     raise AssertionError("no run got so far")
 
 
-def stop_at(step: int, number: int, monkeypatch: pytest.MonkeyPatch, when: str = "on_train_batch_end") -> Run:
+def stop_at(
+    step: int, number: int, monkeypatch: pytest.MonkeyPatch, when: str = "on_train_batch_end", *overrides: str
+) -> Run:
     """Train until a signal arrives in that step, and stop there."""
     usual = getattr(checkpoints.Checkpoints, when)
 
@@ -125,7 +127,7 @@ def stop_at(step: int, number: int, monkeypatch: pytest.MonkeyPatch, when: str =
     with monkeypatch.context() as patched:
         patched.setattr(checkpoints.Checkpoints, when, hook)
         with pytest.raises(InterruptedRun):
-            train(config())
+            train(config(*overrides))
     return all_runs(project.runs())[-1]
 
 
@@ -197,6 +199,27 @@ def test_a_run_stopped_in_its_validation_validates_first(undisturbed: Run, monke
     start, _ = checkpoints.newest(run.checkpoints)
     assert start is not None
     assert (start.step, start.epochs) == (2 * STEPS, 1)
+    resume(run, run.config())
+    assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("step", "when"),
+    [
+        (2 * STEPS + 4, "on_train_batch_end"),
+        (3 * STEPS, "on_validation_start"),
+        (3 * STEPS + 4, "on_train_batch_end"),
+        (4 * STEPS, "on_validation_start"),
+    ],
+)
+def test_the_last_epoch_is_validated_also_out_of_turn_and_after_a_stop(
+    step: int, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seldom = "trainer.val_every=3"
+    undisturbed = train(config(seldom))
+    assert undisturbed is not None
+    assert [step for step, _ in points(undisturbed)["val/loss"]] == [3 * STEPS, EPOCHS * STEPS]
+    run = stop_at(step, signal.SIGTERM, monkeypatch, when, seldom)
     resume(run, run.config())
     assert_same(run, undisturbed)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from visionlab import project
-from visionlab.tracking.catalog import find_run
+from visionlab.errors import UserError
+from visionlab.tracking.catalog import find, is_campaign
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    found = find_run(project.runs(), arguments.run)
+    found = find(project.runs(), arguments.run)
     found.mark_if_abandoned()
+    if is_campaign(found.start()):
+        raise UserError(
+            f"{found.id}: is a campaign; its page is {found.path / 'report.html'}, made when it ends or stops"
+        )
     from visionlab.figures.gallery import draw_from_disk
     from visionlab.reports.run import write_run_page
 

@@ -6,7 +6,7 @@ import argparse
 
 from visionlab import project
 from visionlab.errors import UserError
-from visionlab.tracking.catalog import find_run
+from visionlab.tracking.catalog import find_run, refuse_member
 
 CHANGEABLE = ("trainer", "tracking")
 
@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     from visionlab.config.load import change_config
 
     found = find_run(project.runs(), arguments.run)
+    refuse_member(found, "goes on, or begins anew, with its campaign: type that command again")
     found.mark_if_abandoned()
     before = found.config()
     config = change_config(before, arguments.overrides, CHANGEABLE)

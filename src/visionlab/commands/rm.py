@@ -12,7 +12,7 @@ from visionlab import project
 from visionlab.comparison.table import aligned
 from visionlab.errors import UserError
 from visionlab.tracking import journal, shipment_state
-from visionlab.tracking.catalog import find_run
+from visionlab.tracking.catalog import all_runs, campaign_of, find_run, is_campaign
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment_state import ShipmentState
 
@@ -21,7 +21,7 @@ PARTS = ("config.yaml", journal.FILE_NAME)  # a folder with one of them is a run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Remove runs from disk and from MLflow, after asking."
+    parser.description = "Remove runs from disk and from MLflow, after asking; a campaign with all of its runs."
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run id, a unique prefix, or last")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--disk-only", action="store_true", help="leave MLflow as it is")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from visionlab.tracking.removal import empty_trash, is_in_store, move_to_trash, remove_from_store
 
-    found = list({one.id: one for one in map(_find, arguments.runs)}.values())
+    found = list({one.id: one for name in arguments.runs for one in _with_members(_find(name))}.values())
     with contextlib.ExitStack() as stack:
         for one in found:
             _take(one, stack)
@@ -44,6 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
         for one in found:
             if one.id in stored:
                 remove_from_store(states[one.id])
+            if _is_campaign(one):
+                from visionlab.campaigns.study import forget
+
+                forget(one.id, project.runs())
             move_to_trash(one)
             print(f"removed {one.id}")
     empty_trash(project.runs())
@@ -65,6 +69,21 @@ def _find(name: str) -> Run:
     if matching:
         raise UserError(f"run {name!r}: expected one run, found {', '.join(matching)}; type more of it")
     raise UserError(f"run {name!r}: expected a run id, a prefix of one, or last; `visionlab runs` lists them")
+
+
+def _with_members(run: Run) -> list[Run]:
+    """A run or, of a campaign, its runs and then the campaign itself."""
+    if not _is_campaign(run):
+        return [run]
+    members = [one for one in all_runs(project.runs()) if campaign_of(one.start()) == run.id]
+    return [*members, run]
+
+
+def _is_campaign(run: Run) -> bool:
+    try:
+        return is_campaign(run.start())
+    except (UserError, OSError, ValueError):  # damaged: removed all the same, as what it is
+        return False
 
 
 def _take(run: Run, stack: contextlib.ExitStack) -> None:

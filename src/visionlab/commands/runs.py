@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or by started, the newest last (default)",
         default=STARTED,
     )
+    campaigns = parser.add_mutually_exclusive_group()
+    campaigns.add_argument("--campaign", metavar="NAME", help="the runs of a campaign, which are else left out")
+    campaigns.add_argument("--campaigns", action="store_true", help="campaigns, with their state and their best")
     parser.add_argument("--json", action="store_true", help="a list of objects, with every validation result")
     parser.add_argument("--test", action="store_true", help="show test results too")
 
@@ -52,6 +55,10 @@ def run(arguments: argparse.Namespace) -> None:
     for line in damaged:
         print(f"visionlab: warning: {line}; passed over", file=sys.stderr)
     found = [_with_status_of_its_process(summary) for summary in found]
+    if arguments.campaigns:
+        _list_campaigns([one for one in found if one.is_campaign], arguments)
+        return
+    found = _of_campaign(found, arguments.campaign)
     chosen = [one for one in found if arguments.experiment in (None, one.name, one.experiment)]
     chosen = _sorted(chosen, by, arguments.n)
     if arguments.json:
@@ -65,6 +72,32 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"no run of {arguments.experiment!r}; there are {', '.join(names)}")
     else:
         print(f"no run yet in {project.runs()}; `visionlab train` makes one")
+
+
+def _of_campaign(found: list[Summary], name: str | None) -> list[Summary]:
+    """The runs of a campaign, or those of none.
+
+    Raises:
+        UserError: there is no campaign of this name.
+    """
+    known = [one.run.id for one in found if one.is_campaign]
+    if name is not None and name not in known:
+        there = f"; there are {', '.join(known)}" if known else "; there is none yet"
+        raise UserError(f"--campaign {name}: expected the name of a campaign{did_you_mean(name, known) or there}")
+    return [one for one in found if not one.is_campaign and one.campaign == name]
+
+
+def _list_campaigns(found: list[Summary], arguments: argparse.Namespace) -> None:
+    from visionlab.campaigns.listing import as_object, rows
+
+    chosen = [one for one in found if arguments.experiment in (None, one.name, one.experiment)][-arguments.n :]
+    if arguments.json:
+        print(json.dumps([as_object(one) for one in chosen], indent=1, ensure_ascii=False))
+    elif chosen:
+        for line in aligned(rows(chosen), ()):
+            print(line)
+    else:
+        print(f"no campaign yet in {project.runs()}; `visionlab tune`, `crossval`, `repeat` and `grid` make one")
 
 
 def _with_status_of_its_process(summary: Summary) -> Summary:

@@ -7,7 +7,7 @@ import contextlib
 
 from visionlab import project
 from visionlab.errors import UserError
-from visionlab.tracking.catalog import all_runs, find_run, unshipped
+from visionlab.tracking.catalog import all_runs, find, unshipped
 from visionlab.tracking.delivery import explain
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment_state import LOG_NAME
@@ -64,7 +64,7 @@ def _where(run: Run) -> str:
 
 
 def _tracked(name: str) -> Run:
-    found = find_run(project.runs(), name)
+    found = find(project.runs(), name)
     if found.config().tracking.name == "off":
         raise UserError(f"{found.id}: was trained with tracking=off; there is nothing to send it to")
     return found

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+from visionlab import project
+from visionlab.tracking.catalog import find_run, refuse_member
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run id, a unique prefix, last, or best (by validation accuracy)")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    refuse_member(
+        find_run(project.runs(), arguments.run),
+        "is judged by validation alone: testing many to choose one would make the test set a validation set; "
+        "`visionlab train campaign_best=…` trains the best and tests it",
+    )
     from visionlab.training import console
     from visionlab.training.engine import evaluate
     from visionlab.training.loading import load_run

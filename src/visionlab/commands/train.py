@@ -13,23 +13,20 @@ if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
 
 FALLBACK = "experiment=digits"
+CAMPAIGN_BEST = "campaign_best="
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Train, choose a checkpoint by validation, test it once, and track everything.\n"
-        f"With no choice of experiment or data: {QUICK_START}, or {FALLBACK} where CIFAR-10 cannot be had."
+        f"With no choice of experiment or data: {QUICK_START}, or {FALLBACK} where CIFAR-10 cannot be had.\n"
+        f"{CAMPAIGN_BEST}NAME trains the best configuration of a campaign on all training images, and tests it once."
     )
     add_overrides(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from visionlab.config.load import load_train_config
-
-    overrides = with_quick_start(arguments.overrides)
-    config = load_train_config(overrides)
-    if overrides is not arguments.overrides:
-        config = _quick_start(config, arguments.overrides)
+    config = _config(arguments.overrides)
     # importing makes millions of objects that stay: collecting among them again and again takes a second
     gc.disable()
     from visionlab.training.engine import train
@@ -38,6 +35,19 @@ def run(arguments: argparse.Namespace) -> None:
     gc.enable()
     atexit.register(gc.unfreeze)  # at the end the libraries look for what they have not got back
     train(config)
+
+
+def _config(given: list[str]) -> TrainConfig:
+    from visionlab.config.load import load_train_config
+
+    best = [word.partition("=")[2] for word in given if word.startswith(CAMPAIGN_BEST)]
+    if best:
+        from visionlab.campaigns.best import best_config
+
+        return best_config(best[-1], [word for word in given if not word.startswith(CAMPAIGN_BEST)])
+    overrides = with_quick_start(given)
+    config = load_train_config(overrides)
+    return config if overrides is given else _quick_start(config, given)
 
 
 def _quick_start(config: TrainConfig, overrides: list[str]) -> TrainConfig:

@@ -118,12 +118,12 @@ def _side(letter: str, run: Run) -> Side:
     summary = Summary.read(run)
     settings = flatten(run.config().model_dump(mode="json"))
     found = None
-    if (run.path / predictions.FILE_NAME).exists() and "classes" in summary.report:
+    if (run.path / predictions.TEST).exists() and "classes" in summary.report:
         try:
             found = predictions.load(run)
         except Exception as error:
             raise UserError(
-                f"{run.path / predictions.FILE_NAME}: cannot be read ({type(error).__name__}); "
+                f"{run.path / predictions.TEST}: cannot be read ({type(error).__name__}); "
                 f"delete it and compare without test results, or make it anew with `visionlab resume {run.id}`"
             ) from error
     return Side(letter, summary, settings, found)

@@ -11,6 +11,7 @@ from typing import Any
 
 from visionlab.errors import UserError
 from visionlab.tracking import journal
+from visionlab.tracking.catalog import campaign_of, is_campaign
 from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
 
@@ -48,6 +49,16 @@ class Summary:
             return cls(run, start, run.status(), dict(run.report()))
         except DAMAGE as error:
             raise UserError(f"{run.path}: is damaged ({type(error).__name__}: {error})") from error
+
+    @property
+    def campaign(self) -> str | None:
+        """The id of the campaign that the run belongs to."""
+        return campaign_of(self.start)
+
+    @property
+    def is_campaign(self) -> bool:
+        """Whether this is a campaign itself."""
+        return is_campaign(self.start)
 
     @property
     def name(self) -> str:

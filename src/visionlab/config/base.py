@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from visionlab.config.expectation import union_members, unwrapped
 
 
 class Section(BaseModel):
@@ -14,6 +16,21 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, coerce_numbers_to_str=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, values: Any) -> Any:
+        """Pydantic takes true for 1: ``early_stopping: true`` would be a patience of 1."""
+        if not isinstance(values, dict):
+            return values
+        words = {key: str(value).lower() for key, value in values.items() if isinstance(value, bool)}
+        numbers = {key for key in words if key in cls.model_fields and _is_number(cls.model_fields[key].annotation)}
+        return values | {key: words[key] for key in numbers}
+
+
+def _is_number(annotation: Any) -> bool:
+    members = {unwrapped(member)[0] for member in union_members(annotation)}
+    return not members.isdisjoint({int, float}) and bool not in members
 
 
 class Component(Section):

@@ -6,6 +6,7 @@ key, because pydantic knows every key there is and says of all the wrong ones at
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,40 +16,21 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.defaults_list import DefaultsList
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, MissingConfigException
+from hydra.core.override_parser.types import Override, QuotedString, Transformer
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from visionlab.config.defaults import choosable, defaults_mistakes, options
+from visionlab.config.expectation import show
+from visionlab.config.failures import refused, unreadable, unresolved
+from visionlab.config.source import Source
 from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
 
 COMMAND_LINE = "command line"
 EXPERIMENT = "experiment"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A YAML file, and the place in the configuration that its content belongs at ("" is the root)."""
-
-    file: Path
-    label: str
-    package: str = ""
-
-    def line_of(self, path: str) -> int | None:
-        """The line that sets the dotted `path`, or None."""
-        if self.package and not path.startswith(f"{self.package}."):
-            return None
-        inside = path.removeprefix(f"{self.package}.") if self.package else path
-        node, line = yaml.compose(self.file.read_text()), None
-        for key in inside.split("."):
-            pairs = node.value if isinstance(node, yaml.MappingNode) else []
-            found = next(((k, v) for k, v in pairs if k.value == key), None)
-            if found is None:
-                return None
-            node, line = found[1], found[0].start_mark.line + 1
-        return line
 
 
 @dataclass(frozen=True)
@@ -62,6 +44,8 @@ class Composed:
 
     def origin(self, path: str) -> str:
         """The file and line, or the command line, that the dotted `path` comes from."""
+        if any(override.startswith(f"{path}.") for override in self.overrides):
+            return COMMAND_LINE
         while path:
             if path in self.overrides:
                 return COMMAND_LINE
@@ -73,47 +57,102 @@ class Composed:
         return "defaults"
 
 
-def options(conf: Path, group: str) -> list[str]:
-    """The names that `group=…` can be given."""
-    return sorted(file.stem for file in (conf / group).glob("*.yaml"))
+def sweeps(arguments: list[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
+    """Part overrides with several values (`model.width=32,64`, `seed=range(0,3)`) from the others.
+
+    Returns:
+        By key the values, lists among them as tuples; and the other arguments as they are.
+
+    Raises:
+        ConfigError: values that cannot be counted, or several values for the same key.
+    """
+    axes: dict[str, tuple[Any, ...]] = {}
+    rest: list[str] = []
+    mistakes: list[str] = []
+    for argument in arguments:
+        try:
+            override = OverridesParser.create().parse_override(argument)
+        except HydraException:
+            rest.append(argument)  # what is wrong with it is said when it is composed
+            continue
+        if not override.is_sweep_override():
+            rest.append(argument)
+            continue
+        key, given = override.key_or_group, argument.partition("=")[2]
+        if key in axes:
+            mistakes.append(f"{key}: expected to be given once, given twice [{COMMAND_LINE}]")
+        elif not override.is_discrete_sweep():
+            mistakes.append(f"{key}: expected values that can be counted, given {given} [{COMMAND_LINE}]")
+        else:
+            axes[key] = tuple(dict.fromkeys(_plain(value) for value in override.sweep_iterator(Transformer.identity)))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return axes, rest
 
 
 def compose_config(conf: Path, name: str, arguments: list[str]) -> Composed:
     """Compose `conf/<name>.yaml` with the given overrides (`group=name`, `path=value`, `~path`).
 
-    An override that cannot be read, or chooses what there is not, is left out and becomes one of the `mistakes`, so
-    that the rest can be checked as well.
+    Of a value that is given twice the last one counts, as in Hydra, so that a script's own can be overridden; a choice
+    that is given twice is a mistake. An override that cannot be read, or chooses what there is not, is left out and
+    becomes one of the `mistakes`, so that the rest can be checked as well.
 
     Raises:
         ConfigError: a YAML file is broken.
     """
     mistakes: list[str] = []
     overrides: list[Override] = []
+    there = choosable(conf, name)
     for argument in arguments:
         try:
-            overrides.append(_parse(conf, argument))
+            override = _parse(conf, argument)
         except ConfigError as error:
             mistakes += error.lines
-    values, sources = _compose(conf, name, overrides)
-    for group, section in _chosen_by_hand(conf, name, overrides).items():
-        values[group] = section
-    return Composed(values, frozenset(override.key_or_group for override in overrides), sources, tuple(mistakes))
+            continue
+        key = override.key_or_group
+        if (conf / key).is_dir() and key not in there:
+            expected = f"one of {', '.join(sorted(there))}" if there else "no choice"
+            mistakes.append(f"{key}: expected {expected}, given {argument} [{COMMAND_LINE}]")
+        else:
+            overrides.append(override)
+    for group, chosen in _choices(conf, overrides).items():
+        if len(chosen) > 1:
+            mistakes.append(f"{group}: expected one choice, given {' and '.join(chosen)} [{COMMAND_LINE}]")
+    try:
+        values, sources = _compose(conf, name, overrides)
+        values |= _chosen_by_hand(conf, name, overrides)
+    except ConfigError as error:
+        raise ConfigError([*mistakes, *error.lines]) from None
+    for source in sources:
+        if source.package == EXPERIMENT:
+            values.pop(EXPERIMENT)
+            mistakes.append(f"{source.label}: expected `# @package _global_` as first line, as it is for all sections")
+    return Composed(values, frozenset(_paths(overrides)), sources, tuple(mistakes))
 
 
 def _compose(conf: Path, name: str, overrides: list[Override]) -> tuple[dict[str, Any], list[Source]]:
     typed = [_as_hydra(conf, override) for override in overrides]
     GlobalHydra.instance().clear()
+    sources: list[Source] = []
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            sources += _sources(conf, loader.compute_defaults_list(name, typed, RunMode.RUN))
             config = compose(name, typed)
-            defaults = GlobalHydra.instance().config_loader().compute_defaults_list(name, typed, RunMode.RUN)
         values = OmegaConf.to_container(config, resolve=True)
     except UnicodeDecodeError as error:
         raise ConfigError([f"conf/: expected YAML files in UTF-8, found one that is not ({error})"]) from None
-    except (yaml.YAMLError, HydraException, OmegaConfBaseException) as error:
-        raise ConfigError([_explain(error)]) from None
+    except yaml.MarkedYAMLError as error:
+        raise ConfigError([unreadable(conf, error)]) from None
+    except OmegaConfBaseException as error:
+        composed = Composed({}, frozenset(_paths(overrides)), sources)
+        raise ConfigError([unresolved(str(error.full_key or ""), error, composed.origin)]) from None
+    except (HydraException, ValueError, RecursionError) as error:
+        choices = [f"{group}/{chosen[-1]}" for group, chosen in _choices(conf, overrides).items()]
+        deletions = [override.key_or_group for override in overrides if override.is_delete()]
+        raise ConfigError(defaults_mistakes(conf, name, choices) or [refused(error, deletions)]) from None
     assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}, _sources(conf, defaults)
+    return {str(key): value for key, value in values.items()}, sources
 
 
 def _chosen_by_hand(conf: Path, name: str, overrides: list[Override]) -> dict[str, Any]:
@@ -122,7 +161,7 @@ def _chosen_by_hand(conf: Path, name: str, overrides: list[Override]) -> dict[st
     The experiment's settings of such a section were meant for its own choice: they are left out.
     """
     plain = [override for override in overrides if override.key_or_group != EXPERIMENT]
-    choices = {override.key_or_group for override in plain if (conf / override.key_or_group).is_dir()}
+    choices = _choices(conf, plain)
     if len(plain) == len(overrides) or not choices:
         return {}
     unchosen, _ = _compose(conf, name, [override for override in overrides if override.key_or_group == EXPERIMENT])
@@ -151,16 +190,26 @@ def _parse(conf: Path, argument: str) -> Override:
         except HydraException:
             raise ConfigError([f"{argument}: expected key=value, given {argument!r} [{COMMAND_LINE}]"]) from None
     key = override.key_or_group
+    if not key:
+        raise ConfigError([f"{argument}: expected key=value, given no key [{COMMAND_LINE}]"])
     if key.partition(".")[0] == "hydra":
         raise ConfigError([f"{key}: expected a known setting, given one of Hydra's own [{COMMAND_LINE}]"])
     if override.is_sweep_override():
-        raise ConfigError([f"{key}: expected one value, given {argument.partition('=')[2]} [{COMMAND_LINE}]"])
+        several = f"{argument.partition('=')[2]}; `visionlab grid` tries several"
+        raise ConfigError([f"{key}: expected one value, given {several} [{COMMAND_LINE}]"])
     if (conf / key).is_dir() and not override.is_delete() and override.value() not in options(conf, key):
         names = options(conf, key)
         given = override.value()
-        expected = f"expected one of {', '.join(names)}, given {given!r}"
+        expected = f"expected one of {', '.join(names)}, given {show(given)}"
         raise ConfigError([f"{key}: {expected}{did_you_mean(str(given), names)} [{COMMAND_LINE}]"])
     return override
+
+
+def _plain(value: Any) -> Any:
+    """A value of a sweep without the marks of Hydra's grammar."""
+    if isinstance(value, QuotedString):
+        return value.text
+    return tuple(_plain(part) for part in value) if isinstance(value, list) else value
 
 
 def _as_hydra(conf: Path, override: Override) -> str:
@@ -177,12 +226,22 @@ def _sources(conf: Path, defaults: DefaultsList) -> list[Source]:
     ]
 
 
-def _explain(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f"{mark.name}:{mark.line + 1}: expected YAML, given {error.problem}"
-    if isinstance(error, MissingConfigException):
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        names = sorted(error.options or [])
-        return f"{group or 'config'}: expected one of {', '.join(names)}, given {name!r}{did_you_mean(name, names)}"
-    return " ".join(str(error).split())
+def _choices(conf: Path, overrides: list[Override]) -> dict[str, list[str]]:
+    """By group what the overrides choose, in their order."""
+    found: dict[str, list[str]] = {}
+    for override in overrides:
+        if (conf / override.key_or_group).is_dir() and not override.is_delete():
+            found.setdefault(override.key_or_group, []).append(str(override.value()))
+    return found
+
+
+def _paths(overrides: list[Override]) -> Iterator[str]:
+    """Every dotted path that overrides set, also those within a value such as ``{flip: random, translate: 2}``."""
+
+    def below(path: str, value: Any) -> Iterator[str]:
+        yield path
+        for key, inside in value.items() if isinstance(value, dict) else ():
+            yield from below(f"{path}.{key}", inside)
+
+    for override in overrides:
+        yield from below(override.key_or_group, override.value())

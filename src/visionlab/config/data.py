@@ -36,26 +36,54 @@ class AugmentConfig(Section):
     @model_validator(mode="after")
     def _crop_scale_in_order(self) -> AugmentConfig:
         if self.crop_scale is not None and not 0 < self.crop_scale[0] <= self.crop_scale[1] <= 1:
-            raise ValueError("crop_scale needs 0 < least <= greatest <= 1")
+            raise ValueError(f"crop_scale: expected 0 < least <= greatest <= 1, given {list(self.crop_scale)}")
         return self
 
 
 class DataConfig(Component):
-    """What every data set can be told."""
+    """What every data set can be told.
+
+    Attributes:
+        may_have_validation: whether it may bring a validation set of its own.
+    """
+
+    may_have_validation: ClassVar[bool] = True
 
     batch_size: int = Field(128, ge=1, description="images in a training step, over all devices together")
     eval_batch_size: int = Field(1000, ge=1, description="images in a validation or test step, over all devices")
     fraction: float = Field(1.0, gt=0, le=1, description="share of the training images to use, stratified")
     val_fraction: float = Field(0.1, ge=0, lt=1, description="share of these to validate on; 0 trains on all")
+    folds: int | None = Field(None, ge=2, description="cut these into so many parts, and validate on one of them")
+    fold: int = Field(0, ge=0, description="which part to validate on, from 0")
     split_seed: int = Field(0, ge=0, description="seed of the splits, apart from the run's seed")
     positive_class: str | None = Field(None, description="of two classes, the one that rates are reported for")
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _one_of_the_folds(self) -> DataConfig:
+        if self.fold >= (self.folds or 1):
+            wanted = "0 without data.folds"
+            if self.folds:
+                wanted = f"0 to {self.folds - 1}, as data.folds is {self.folds}"
+            raise ValueError(f"fold: expected {wanted}, given {self.fold}")
+        return self
+
+    @property
+    def splits_off_validation(self) -> bool:
+        """Whether some of the training images are set apart to validate on."""
+        return self.folds is not None or self.val_fraction > 0
+
+    @property
+    def may_validate(self) -> bool:
+        """Whether there can be a validation set; whether there is shows when the data set is read."""
+        return self.splits_off_validation or self.may_have_validation
 
 
 class Cifar10Config(DataConfig):
     """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images, 32x32 RGB, 10 classes."""
 
     implementation: ClassVar[str] = "visionlab.data.cifar10:Cifar10"
+    may_have_validation: ClassVar[bool] = False
 
     name: Literal["cifar10"] = "cifar10"
     urls: tuple[str, ...] = Field(
@@ -73,6 +101,7 @@ class DigitsConfig(DataConfig):
     """The 1,797 handwritten digits of 8x8 pixels that scikit-learn carries: needs no network."""
 
     implementation: ClassVar[str] = "visionlab.data.digits:Digits"
+    may_have_validation: ClassVar[bool] = False
 
     name: Literal["digits"] = "digits"
 

@@ -110,7 +110,7 @@ class StepConfig(Component):
     @model_validator(mode="after")
     def _milestones_rise(self) -> StepConfig:
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError("milestones have to rise")
+            raise ValueError(f"milestones: expected shares that rise, given {list(self.milestones)}")
         return self
 
 

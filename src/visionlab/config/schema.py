@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visionlab.config.campaign import CAMPAIGNS, StudyConfig
 from visionlab.config.train import TrainConfig
 
 Schema = dict[str, Any]
@@ -25,16 +26,19 @@ def write_schemas(folder: Path) -> list[Path]:
 
 
 def schemas() -> dict[str, Schema]:
-    """By name: of the root, of experiments, and of each section, which may have a folder of YAML files."""
+    """By name: of the files in conf/ itself, of experiments, of studies, of each section that may have a folder."""
     whole = _partial(TrainConfig.model_json_schema())
     sections = {
         name: {"$defs": whole["$defs"], **described}
         for name, described in whole["properties"].items()
         if "$ref" in described or any("$ref" in member for member in described.get("anyOf", []))
     }
-    # Hydra's own key, which only files have that build on others
-    whole["properties"]["defaults"] = {"type": "array", "description": "the choices that this file builds on"}
-    return sections | {"train": whole, "experiment": whole}
+    campaigns = {config.kind: _partial(config.model_json_schema()) for config in CAMPAIGNS}
+    for root in (whole, *campaigns.values()):
+        # Hydra's own key, which only files have that build on others
+        root["properties"]["defaults"] = {"type": "array", "description": "the choices that this file builds on"}
+    study = _partial(StudyConfig.model_json_schema())
+    return sections | campaigns | {"train": whole, "experiment": whole, "study": study}
 
 
 def _partial(schema: Schema) -> Schema:

@@ -14,6 +14,9 @@ from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
 from visionlab.config.task import TaskChoice
 from visionlab.config.trainer import TrackingConfig, TrainerConfig
 
+# also said of a data set in which no validation set is found
+NO_VALIDATION = "trainer.early_stopping: needs a validation set, and there is none; set data.val_fraction above 0"
+
 
 class TrainConfig(Section):
     """Everything that a run depends on besides the code and the data."""
@@ -36,13 +39,13 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _early_stopping_needs_validation(self) -> TrainConfig:
-        if self.trainer.early_stopping is not None and self.data.val_fraction == 0:
-            raise ValueError("trainer.early_stopping needs a validation set; data.val_fraction is 0")
+        if self.trainer.early_stopping is not None and not self.data.may_validate:
+            raise ValueError(NO_VALIDATION)
         return self
 
     @model_validator(mode="after")
     def _soft_labels_need_cross_entropy(self) -> TrainConfig:
         mixes = self.data.augment.mixup > 0 or self.data.augment.cutmix > 0
         if mixes and self.loss.name != "cross_entropy":
-            raise ValueError(f"data.augment.mixup and cutmix need loss=cross_entropy, not {self.loss.name}")
+            raise ValueError(f"data.augment: mixup and cutmix need loss=cross_entropy, given {self.loss.name}")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -15,7 +15,9 @@ class TrainerConfig(Section):
 
     max_epochs: int = Field(10, ge=1)
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
-    devices: int | Literal["auto"] = Field("auto", description="how many; auto is all GPUs, or one CPU process")
+    devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="how many; auto is all GPUs, or one CPU process"
+    )
     strategy: Literal["auto", "ddp", "ddp_fork"] = Field(
         "auto", description="ddp starts a process for each device, ddp_fork does so from a notebook"
     )
@@ -32,20 +34,14 @@ class TrainerConfig(Section):
         None, gt=0, lt=1, description="decay per step of the averaged weights that are tested"
     )
     early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a gain")
-    val_every: int = Field(1, ge=1, description="epochs from one validation to the next")
+    val_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last is validated anyway")
     log_every: int = Field(10, ge=1, description="steps from one write of the training curve to the next")
     deterministic: bool = Field(False, description="only deterministic algorithms; CPUs do not need it")
 
     @model_validator(mode="after")
     def _half_precision_needs_a_gpu(self) -> TrainerConfig:
         if self.precision == "16-mixed" and self.accelerator == "cpu":
-            raise ValueError("precision 16-mixed needs a GPU; on a CPU use bf16-mixed")
-        return self
-
-    @model_validator(mode="after")
-    def _at_least_one_device(self) -> TrainerConfig:
-        if isinstance(self.devices, int) and self.devices < 1:
-            raise ValueError("devices has to be at least 1, or auto")
+            raise ValueError("precision: 16-mixed needs a GPU; on a CPU use bf16-mixed")
         return self
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from visionlab.config.data import DataConfig
 from visionlab.data.augment import Augment
-from visionlab.data.images import ImageSet, content_hashes, fingerprint
+from visionlab.data.groups import check_groups
+from visionlab.data.hashed import HashedSet
+from visionlab.data.images import ImageSet, fingerprint
 from visionlab.data.loader import DeviceLoader
-from visionlab.data.splits import split, without
-from visionlab.errors import UserError
+from visionlab.errors import UserError, WithheldError
 
 Config = TypeVar("Config", bound=DataConfig)
 
@@ -30,7 +31,8 @@ class Raw:
         val: a validation set of the data set's own, or None: then `val_fraction` of `train` is split off.
         classes: names, by label.
         mean, std: per channel, of pixel values scaled to 0…1, or None: then they are computed from the training split.
-        notes: what was left out while reading, and how many of it. Words and spaces only: they become names of tags.
+        notes: what was noticed while reading, such as what was left out, and how many images it is about. Words and
+            spaces only: they become names of tags.
     """
 
     train: ImageSet
@@ -74,22 +76,32 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         self._check_positive_class()
 
         found = {"train": raw.train, "val": raw.val, "test": raw.test}
-        sets = {name: _Hashed.of(images) for name, images in found.items() if images is not None}
+        sets = {name: HashedSet.of(images) for name, images in found.items() if images is not None}
         self.fingerprint = fingerprint({name: (part.hashes, part.images.labels) for name, part in sets.items()})
         train = sets["train"]
         if "test" not in sets:
+            check_groups(train, raw.classes, "the test", "bring a test set")
             train, sets["test"] = train.split(raw.test_fraction, 0, "test")
         if "val" in sets:
-            sets["val"] = self._leave_out(sets["val"], sets["test"], "validation images also in the test set left out")
-            train = self._leave_out(train, sets["val"], "training images also in the validation set left out")
-        train = self._leave_out(train, sets["test"], "training images also in the test set left out")
+            sets["val"] = self._leave_out("validation", sets["val"], "test", sets["test"])
+            train = self._leave_out("training", train, "validation", sets["val"])
+        train = self._leave_out("training", train, "test", sets["test"])
         if config.fraction < 1:
             _, train = train.split(config.fraction, config.split_seed, "fraction")
-        if "val" not in sets and config.val_fraction > 0:
+        if config.splits_off_validation and "val" not in sets:
+            check_groups(train, raw.classes, "validation", "bring a validation set")
+        if config.folds is not None:
+            if "val" in sets:
+                raise UserError(
+                    f"data.folds: expected none, as {config.name} has a validation set of its own; "
+                    "put its images among those to train on"
+                )
+            train, sets["val"] = train.split_fold(config.fold, config.folds, config.split_seed)
+        elif "val" not in sets and config.val_fraction > 0:
             train, sets["val"] = train.split(config.val_fraction, config.split_seed, "validation")
         sets["train"] = train
         for name, part in sets.items():
-            if len(part.hashes) == 0:
+            if len(part) == 0:
                 advice = "; data.val_fraction=0 trains without" if name == "val" and raw.val is None else ""
                 raise UserError(f"data {config.name}: no image is left for {name} after the splits{advice}")
         missing = int((train.images.labels.bincount(minlength=len(self.classes)) == 0).sum())
@@ -126,13 +138,23 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         return 1 if self.config.positive_class is None else self.classes.index(self.config.positive_class)
 
     def images(self, name: str) -> ImageSet:
-        """The split called `name`: train, val or test."""
+        """The split called `name`: train, val or test.
+
+        Raises:
+            WithheldError: it is the test split, and was withheld.
+        """
+        if name == "test" and name not in self._sets:
+            raise WithheldError("the test set is withheld: campaigns choose by validation, and test nothing")
         return self._sets[name]
 
     @property
     def train_batch_size(self) -> int:
         """Images in a training step, over all processes."""
         return min(self.config.batch_size, len(self._sets["train"]))
+
+    def withhold_test(self) -> None:
+        """Hand out no test images from now on: what is chosen from many runs must not be chosen by them."""
+        self._sets.pop("test", None)
 
     def keep_one_batch(self) -> None:
         """Train on one batch and validate on the same images, to see whether the network can learn them by heart."""
@@ -156,7 +178,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
     def _loader(self, name: str, batch_size: int, shuffle: bool, transform: Augment | None = None) -> DeviceLoader:
         place = self._placement
         return DeviceLoader(
-            self._sets[name],
+            self.images(name),
             mean=self.mean,
             std=self.std,
             batch_size=batch_size,
@@ -168,11 +190,14 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             channels_last=place.channels_last,
         )
 
-    def _leave_out(self, part: _Hashed, held_out: _Hashed, note: str) -> _Hashed:
-        """`part` without the images that are also in `held_out`."""
-        rest = part.subset(without(part.hashes, held_out.hashes))
-        if len(rest.hashes) < len(part.hashes):
-            self.notes[note] = len(part.hashes) - len(rest.hashes)
+    def _leave_out(self, name: str, part: HashedSet, other: str, held_out: HashedSet) -> HashedSet:
+        """`part` without the images that are also in `held_out`, nor those of a group with one of these."""
+        rest, copies = part.without(held_out), part.count_in(held_out)
+        grouped = len(part) - len(rest) - copies
+        if copies:
+            self.notes[f"{name} images also in the {other} set left out"] = copies
+        if grouped:
+            self.notes[f"{name} images of a group in the {other} set left out"] = grouped
         return rest
 
     def _check_positive_class(self) -> None:
@@ -183,25 +208,6 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             names = ", ".join(self.classes)
             expected = "one of the two classes" if len(self.classes) == 2 else "no value, as there are not two classes"
             raise UserError(f"data.positive_class: expected {expected} ({names}), given {positive!r}")
-
-
-@dataclass(frozen=True)
-class _Hashed:
-    """Images and the hash of each one's content."""
-
-    images: ImageSet
-    hashes: list[bytes]
-
-    @classmethod
-    def of(cls, images: ImageSet) -> _Hashed:
-        return cls(images, content_hashes(images.images))
-
-    def subset(self, indices: Tensor) -> _Hashed:
-        return _Hashed(self.images.subset(indices), [self.hashes[i] for i in indices.tolist()])
-
-    def split(self, fraction: float, seed: int, purpose: str) -> tuple[_Hashed, _Hashed]:
-        rest, taken = split(self.images, self.hashes, fraction, seed, purpose)
-        return self.subset(rest), self.subset(taken)
 
 
 @dataclass(frozen=True)

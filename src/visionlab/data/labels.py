@@ -58,6 +58,9 @@ def _read(table: Path, lines: list[str]) -> tuple[list[ImageFile], list[str]]:
         line = reader.line_num
         cells = {name: values[at].strip() if at < len(values) else "" for name, at in columns.items()}
         file, wrong = _file(table.parent, cells)
+        if columns.get("group", 0) >= len(values):
+            # an image that is no member of its group by mistake could stand on both sides of a split
+            wrong.append(f"no group: expected {len(columns)} values or more, found {len(values)}")
         if file.path in line_of:
             wrong.append(f"{file.path} stands on line {line_of[file.path]} already")
         line_of.setdefault(file.path, line)

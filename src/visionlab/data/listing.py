@@ -22,7 +22,7 @@ class Listing:
 
     Attributes:
         classes: names, in the order of the labels.
-        notes: what was left out, and how many of it.
+        notes: what was noticed, such as what was left out, and how many files it is about.
     """
 
     root: Path
@@ -51,6 +51,9 @@ def list_images(root: Path) -> Listing:
         files = read_labels(table) if table.is_file() else list(_in_folders(root, notes))
     except OSError as error:
         raise UserError(f"data.root: {error.filename} cannot be read: {error.strerror}") from error
+    alone = sum(file.group is None for file in files)
+    if 0 < alone < len(files):
+        notes["images without a group"] = alone
     files.sort(key=lambda file: file.path)
     return Listing(root, _classes(root, files), tuple(files), dict(notes))
 

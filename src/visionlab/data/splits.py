@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from visionlab.data.images import ImageSet
+from visionlab.errors import UserError
 
 
 def split(source: ImageSet, hashes: list[bytes], fraction: float, seed: int, purpose: str) -> tuple[Tensor, Tensor]:
@@ -30,19 +31,62 @@ def split(source: ImageSet, hashes: list[bytes], fraction: float, seed: int, pur
         The indices that remain and the indices split off, both in rising order. Every class with at least two units
         keeps one on either side, as long as 0 < fraction < 1.
     """
+    taken: list[int] = []
+    for ordered in _by_class(source, hashes, f"{purpose}:{seed}"):
+        for members in _take(ordered, fraction):
+            taken += members
+    return _parted(len(source), taken)
+
+
+def split_fold(source: ImageSet, hashes: list[bytes], fold: int, folds: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Split off one of `folds` parts of about equal size, each with about its share of every class.
+
+    Args:
+        source, hashes: as for `split`.
+        fold: from 0; the parts of all folds are the whole, and no image is in two of them.
+        folds: how many.
+        seed: another seed gives other parts.
+
+    Returns:
+        The indices that remain and the indices split off, both in rising order. Of every class the parts have the same
+        number of images but for those of its largest unit; of a class with fewer units than folds some have none.
+
+    Raises:
+        UserError: there are fewer units than folds.
+    """
+    by_class = _by_class(source, hashes, f"folds:{seed}")
+    count = sum(map(len, by_class))
+    if count < folds:
+        what = "different images" if source.groups is None else "groups"
+        raise UserError(f"data.folds: expected at most {count}, as there are no more {what}, given {folds}")
+    sizes = [0] * folds
+    taken: list[int] = []
+    for ordered in by_class:
+        of_class = [0] * folds
+        for members in ordered:
+            # the part with least of the class; of equal ones the smallest, so that rare classes do not pile up in one
+            chosen = min(range(folds), key=lambda part: (of_class[part], sizes[part], part))
+            of_class[chosen] += len(members)
+            sizes[chosen] += len(members)
+            if chosen == fold:
+                taken += members
+    return _parted(len(source), taken)
+
+
+def _by_class(source: ImageSet, hashes: list[bytes], purpose: str) -> list[list[list[int]]]:
+    """For each class its units, in the order that `purpose` draws; classes in the order of their labels."""
     labels = source.labels.tolist()
-    key = f"{purpose}:{seed}".encode()
-    by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
-    for members in _units(source, hashes):
+    key = purpose.encode()
+    found: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
+    for members in units(source, hashes):
         identity = hashes[members[0]] if len(members) == 1 else min(hashes[i] for i in members)
         order = hashlib.blake2b(identity, key=key, digest_size=16).digest()
-        by_class[_majority([labels[i] for i in members])].append((order, members))
+        found[_majority([labels[i] for i in members])].append((order, members))
+    return [[members for _, members in sorted(found[label])] for label in sorted(found)]
 
-    taken: list[int] = []
-    for ordered in by_class.values():
-        for members in _take([members for _, members in sorted(ordered)], fraction):
-            taken += members
-    split_off = torch.zeros(len(source), dtype=torch.bool)
+
+def _parted(size: int, taken: list[int]) -> tuple[Tensor, Tensor]:
+    split_off = torch.zeros(size, dtype=torch.bool)
     split_off[torch.tensor(taken, dtype=torch.long)] = True
     return (~split_off).nonzero().flatten(), split_off.nonzero().flatten()
 
@@ -55,35 +99,45 @@ def _majority(labels: list[int]) -> int:
     return min(counts, key=lambda label: (-counts[label], label))
 
 
-def _take(units: list[list[int]], fraction: float) -> list[list[int]]:
-    """Those of `units`, in their order, that bring the number of images nearest to `fraction` of all."""
-    wanted = round(fraction * sum(len(unit) for unit in units))
+def _take(ordered: list[list[int]], fraction: float) -> list[list[int]]:
+    """Those of a class's units, in their order, that bring the number of images nearest to `fraction` of all."""
+    wanted = round(fraction * sum(len(unit) for unit in ordered))
     taken: list[list[int]] = []
     left: list[list[int]] = []
     count = 0
-    for position, unit in enumerate(units):
+    for position, unit in enumerate(ordered):
         if count >= wanted:
-            left += units[position:]
+            left += ordered[position:]
             break
         # a group larger than what is still wanted may be passed over
         nearer = abs(count + len(unit) - wanted) < abs(count - wanted)
         (taken if nearer else left).append(unit)
         count += len(unit) * nearer
-    if 0 < fraction < 1 and len(units) > 1:
+    if 0 < fraction < 1 and len(ordered) > 1:
         if not taken:
-            taken = [min(units, key=len)]
+            taken = [min(ordered, key=len)]
         elif not left:
             taken.remove(min(reversed(taken), key=len))
     return taken
 
 
-def without(hashes: list[bytes], held_out: list[bytes]) -> Tensor:
-    """The indices of the images whose content does not occur in `held_out`."""
-    forbidden = set(held_out)
-    return torch.tensor([i for i, digest in enumerate(hashes) if digest not in forbidden], dtype=torch.long)
+def without(source: ImageSet, hashes: list[bytes], held_out: ImageSet, held_out_hashes: list[bytes]) -> Tensor:
+    """The indices, in rising order, of the units that share neither an image nor a group with `held_out`."""
+    contents, groups = set(held_out_hashes), set(held_out.groups or ())
+    if source.groups is None:
+        kept = [i for i, digest in enumerate(hashes) if digest not in contents]
+    else:
+        names = source.groups
+        kept = [
+            index
+            for members in units(source, hashes)
+            if not any(hashes[i] in contents or names[i] in groups for i in members)
+            for index in members
+        ]
+    return torch.tensor(sorted(kept), dtype=torch.long)
 
 
-def _units(source: ImageSet, hashes: list[bytes]) -> list[list[int]]:
+def units(source: ImageSet, hashes: list[bytes]) -> list[list[int]]:
     """Sets of indices that have to stay together: equal content, or equal group, or linked by a chain of these."""
     parent: dict[object, object] = {}
 

@@ -1,4 +1,4 @@
-"""Finding runs on disk."""
+"""Finding runs on disk: single ones, those of campaigns, and the campaigns themselves, whose folders are alike."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from visionlab.tracking import journal, shipment_state
 from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
 
+MOST_NAMED = 8
 # settings that decide which images are validated on
-SPLIT = ("data.name", "data.fraction", "data.val_fraction", "data.split_seed")
+SPLIT = ("data.name", "data.fraction", "data.val_fraction", "data.folds", "data.fold", "data.split_seed")
 
 
 def all_runs(folder: Path) -> list[Run]:
@@ -28,33 +29,63 @@ def damaged(folder: Path) -> list[Run]:
 
 def unshipped(folder: Path) -> list[Run]:
     """The tracked runs of which MLflow does not have all, oldest first."""
-    return [run for run in all_runs(folder) if _is_tracked(run) and _has_more(run)]
+    return [run for run in all_runs(folder) if _is_tracked(run) and has_more(run)]
+
+
+def campaign_of(start: Record) -> str | None:
+    """The id of the campaign that a run belongs to, by its first record; None of a single run."""
+    name: str | None = start.get("campaign")
+    return name
+
+
+def is_campaign(start: Record) -> bool:
+    """Whether a first record is that of a campaign itself, which has trained nothing."""
+    return "proposer" in start
+
+
+def refuse_member(run: Run, why: str) -> None:
+    """Refuse what is not for a run of a campaign.
+
+    Raises:
+        UserError: it is one.
+    """
+    campaign = campaign_of(run.start())
+    if campaign is not None:
+        raise UserError(f"{run.id}: is a run of the campaign {campaign}; it {why}")
 
 
 def find_run(folder: Path, name: str) -> Run:
     """The run that `name` means: an id, a unique prefix of one, ``last`` or ``best``.
 
     ``best`` is the run of highest validation accuracy among those on the same data set as the last one. Test results
-    are never used to choose.
+    are never used to choose. Neither is ever a run of a campaign, which has a best of its own.
 
     Raises:
-        UserError: no run is meant, or several are.
+        UserError: no run is meant, or several are, or a campaign.
     """
+    found = find(folder, name)
+    if is_campaign(found.start()):
+        raise UserError(f"{found.id}: is a campaign; `visionlab runs --campaign {found.id}` lists its runs")
+    return found
+
+
+def find(folder: Path, name: str) -> Run:
+    """As `find_run`, and campaigns by their ids or prefixes of them."""
     runs = all_runs(folder)
-    if not runs:
-        raise UserError(f"{folder}: there is no run yet; `visionlab train` makes one")
-    if name == "last":
-        return runs[-1]
-    if name == "best":
-        return _best(runs)
+    single = [run for run in runs if campaign_of(start := run.start()) is None and not is_campaign(start)]
+    if name in ("last", "best"):
+        if not single:
+            raise UserError(f"{folder}: there is no run yet; `visionlab train` makes one")
+        return single[-1] if name == "last" else _best(single)
     matching = [run for run in runs if run.id == name] or [run for run in runs if run.id.startswith(name)]
     if len(matching) == 1:
         return matching[0]
     if matching:
-        raise UserError(
-            f"run {name!r}: expected one run, found {', '.join(run.id for run in matching)}; type more of it"
-        )
-    recent = ", ".join(run.id for run in runs[:-4:-1])
+        shown = ", ".join(run.id for run in matching[:MOST_NAMED]) + (", …" if len(matching) > MOST_NAMED else "")
+        raise UserError(f"run {name!r}: expected one run, found {shown}; type more of it")
+    if not runs:
+        raise UserError(f"{folder}: there is no run yet; `visionlab train` makes one")
+    recent = ", ".join(run.id for run in (single or runs)[:-4:-1])
     raise UserError(f"run {name!r}: expected a run id, a prefix of one, last or best; the newest are {recent}")
 
 
@@ -62,6 +93,11 @@ def validation_accuracy(run: Run) -> float | None:
     """The best validation accuracy of a run, or None where it never validated."""
     value = run.report().get("validation", {}).get("accuracy")
     return None if value is None else float(value)
+
+
+def has_more(run: Run) -> bool:
+    """Whether MLflow does not have all of a run's journal."""
+    return shipment_state.load(run).offset < _size(run.journal_file)
 
 
 def _with_journal(folder: Path) -> list[Run]:
@@ -82,10 +118,6 @@ def _is_tracked(run: Run) -> bool:
         return run.config().tracking.name != "off"
     except (UserError, OSError, ValueError, YAMLError):
         return True  # who wants to send it will be told what is wrong with its configuration
-
-
-def _has_more(run: Run) -> bool:
-    return shipment_state.load(run).offset < _size(run.journal_file)
 
 
 def _size(file: Path) -> int:

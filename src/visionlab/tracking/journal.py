@@ -9,6 +9,9 @@ Each record has a `kind` and the `time` it was written at (milliseconds since 19
     {"kind": "dataset", "time": …, "context": "training", "name": …, "digest": …, "images": 45000, "classes": {…}}
     {"kind": "status", "time": …, "status": "FAILED", "tags": {"error.class": …}}
     {"kind": "resume", "time": …, "step": 40, "tags": {"resumed.trainer.max_epochs": "10 -> 20"}}
+    {"kind": "member", "time": …, "run": …}
+
+The first record of a run of a campaign also has its "campaign" and "title", that of a campaign itself its "proposer".
 
 A file that is recorded as artifact or table more than once has changed. A line goes to the operating system as soon as
 it is written, so a killed process loses nothing that it had recorded; `sync` brings it to the disk.

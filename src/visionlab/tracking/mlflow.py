@@ -17,7 +17,7 @@ from visionlab.tracking.delivery import is_about_something_missing
 from visionlab.tracking.run import Run
 from visionlab.tracking.translation import Entry, Images, Point, Setting, Tag
 
-RUN_TAG = "visionlab.run"
+RUN_TAG, PARENT_TAG = "visionlab.run", "mlflow.parentRunId"
 # the UI then opens the experiment on its training runs instead of guessing what it is for
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 # by default a server that hangs is waited for over eight minutes; trying again is the caller's business
@@ -90,10 +90,12 @@ class Store:
         found = self._client.search_runs([experiment], same)
         return [str(one.info.run_id) for one in found]
 
-    def make_run(self, experiment: str, run: Run) -> str:
-        """The id of a new run."""
+    def make_run(self, experiment: str, run: Run, parent: str | None = None) -> str:
+        """The id of a new run, shown below the one with the id `parent`."""
+        start = run.start()
+        tags = {RUN_TAG: run.id} | ({PARENT_TAG: parent} if parent is not None else {})
         made = self._client.create_run(
-            experiment, start_time=run.start()["time"], tags={RUN_TAG: run.id}, run_name=run.id
+            experiment, start_time=start["time"], tags=tags, run_name=start.get("title", run.id)
         )
         return str(made.info.run_id)
 

@@ -1,4 +1,4 @@
-"""What a run's network said of each test image: `predictions.npz`."""
+"""What a run's network said of each image: of the test split in `predictions.npz`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 
-FILE_NAME = "predictions.npz"
+TEST, VALIDATION = "predictions.npz", "validation_predictions.npz"
 
 
 class Predictions(NamedTuple):
-    """Of the N images of the test split, in its order.
+    """Of the N images of a split, in its order.
 
     Attributes:
         probabilities: (N, K) float32.
@@ -31,22 +31,23 @@ class Predictions(NamedTuple):
         return best
 
 
-def save(run: Run, probabilities: np.ndarray, labels: np.ndarray) -> None:
-    """Keep the predictions of a tested run."""
-    file = run.path / FILE_NAME
-    part = file.with_name(f".{os.getpid()}.{FILE_NAME}")
+def save(run: Run, probabilities: np.ndarray, labels: np.ndarray, name: str = TEST) -> None:
+    """Keep the predictions of a run on the test split, or those of another split by another file name."""
+    file = run.path / name
+    part = file.with_name(f".{os.getpid()}.{name}")
     np.savez_compressed(part, probabilities=probabilities, labels=labels)
     part.replace(file)
 
 
-def load(run: Run) -> Predictions:
-    """The predictions of a tested run.
+def load(run: Run, name: str = TEST) -> Predictions:
+    """The predictions of a tested run, or those of another split.
 
     Raises:
-        UserError: it was not tested.
+        UserError: there are none.
     """
-    file = run.path / FILE_NAME
+    file = run.path / name
     if not file.exists():
-        raise UserError(f"{run.id}: has no {FILE_NAME}; it was not tested, `visionlab resume {run.id}` does that")
+        why = f"; it was not tested, `visionlab resume {run.id}` does that" if name == TEST else ""
+        raise UserError(f"{run.id}: has no {name}{why}")
     with np.load(file) as content:
         return Predictions(content["probabilities"], content["labels"])

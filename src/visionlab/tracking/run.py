@@ -58,6 +58,12 @@ class Run:
             run.save_config(config)
             return run
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     @property
     def id(self) -> str:
         return self.path.name

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from visionlab.tracking import journal, shipment_state
+from visionlab.tracking.catalog import campaign_of
 from visionlab.tracking.delivery import Send, deliver, explain, in_parallel, is_about_something_missing
 from visionlab.tracking.journal import Record
 from visionlab.tracking.mlflow import Store
@@ -114,16 +115,28 @@ class Shipment:
         if self._state.mlflow_run is not None:
             return self._state.mlflow_run
         experiment = self._store.experiment()
-        self._keep()  # a sign of progress, for those who wait
+        self._keep(experiment=experiment)  # a sign of progress, for those who wait
         found = self._store.find(experiment, self._run)
         if not found:
             doubtful = self._state.doubtful
             # until there is an answer: a request that a hanging server has taken may be carried out later
             self._keep(doubtful=True)
-            found = [self._store.make_run(experiment, self._run)]
+            found = [self._store.make_run(experiment, self._run, self._parent())]
             self._state = replace(self._state, doubtful=doubtful)
         self._keep(mlflow_run=found[0], doubtful=self._state.doubtful or len(found) > 1)
         return found[0]
+
+    def _parent(self) -> str | None:
+        """The MLflow run of the campaign that this run belongs to, which goes first."""
+        campaign = campaign_of(self._run.start())
+        if campaign is None:
+            return None
+        folder = self._run.path.with_name(campaign)
+        if not (folder / journal.FILE_NAME).exists():
+            return None
+        parent = Shipment(Run(folder))
+        parent.send_all()
+        return parent._state.mlflow_run
 
     def _calls(self, run: str, batch: Batch) -> list[Callable[[], int]]:
         """The requests that bring a batch to MLflow, the status last; each says how many entries were refused."""

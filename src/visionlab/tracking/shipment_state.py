@@ -36,6 +36,9 @@ class ShipmentState:
         tables: paths of the tables that have arrived.
         refused: entries that the server refused for good.
         doubtful: a request to make the run was sent and never answered: there may be one run too many.
+        processes: how many have begun to send it.
+        experiment: the id of its experiment there.
+        members: bytes that have arrived of the journals of the runs that belong to it, where it is a campaign.
     """
 
     uri: str | None = None
@@ -46,6 +49,9 @@ class ShipmentState:
     tables: tuple[str, ...] = ()
     refused: int = 0
     doubtful: bool = False
+    processes: int = 0
+    experiment: str | None = None
+    members: int = 0
 
 
 def load(run: Run) -> ShipmentState:
@@ -78,13 +84,15 @@ def lock(run: Run) -> FileLock:
     return FileLock(run.path / ".shipping.lock")
 
 
-def last_sign(run: Run) -> tuple[int, int] | None:
-    """Something that differs whenever the state has been kept again; None if it never was."""
+def last_sign(run: Run) -> bytes | None:
+    """Something that differs whenever there was progress; None if there never was.
+
+    The state itself: trying the same again and again keeps the same state again and again.
+    """
     try:
-        status = (run.path / FILE_NAME).stat()
+        return (run.path / FILE_NAME).read_bytes()
     except FileNotFoundError:
         return None
-    return status.st_mtime_ns, status.st_ino
 
 
 def note(run: Run, text: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from visionlab.config.train import TrainConfig
+from visionlab.config.train import NO_VALIDATION, TrainConfig
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.errors import UserError
 from visionlab.training.classifier import Classifier
 
 # a layer computed from data needs no more than this; the random choice is the data set's order
@@ -24,6 +25,8 @@ def build_data(config: TrainConfig) -> ImageDataModule[Any]:
     datamodule: ImageDataModule[Any] = config.data.load_implementation()(config.data, seed=config.seed)
     datamodule.prepare_data()
     datamodule.setup()
+    if config.trainer.early_stopping is not None and not datamodule.has_validation:
+        raise UserError(NO_VALIDATION)
     if config.debug == "overfit":
         datamodule.keep_one_batch()
     return datamodule

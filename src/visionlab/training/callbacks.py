@@ -47,6 +47,30 @@ class SeedSteps(Callback):
         seed_generator(generator, self._seed, trainer.global_step, trainer.global_rank)
 
 
+class ValidateLast(Callback):
+    """Has the last epoch validated, too, where the epochs from one validation to the next do not divide their number.
+
+    Otherwise its weights could neither be chosen nor stop the run early, and what was trained last would go unmeasured.
+
+    Args:
+        every: epochs from one validation to the next.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._plan(trainer)  # a run that goes on in the middle of an epoch does not start it
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._plan(trainer)
+
+    def _plan(self, trainer: pl.Trainer) -> None:
+        is_last = trainer.current_epoch + 1 == trainer.max_epochs
+        # Lightning reads it when the steps of an epoch are done
+        trainer.check_val_every_n_epoch = 1 if is_last else self._every
+
+
 class TrainingCurve(Callback):
     """Records the training loss and accuracy as means over `every` steps, and the results of each validation.
 

@@ -13,6 +13,7 @@ from torch import nn
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import UserError
+from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
@@ -22,7 +23,9 @@ from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import Profile, adapt, trainer_arguments
 from visionlab.training.interruption import Interruption
+from visionlab.training.latency import latency_ms
 from visionlab.training.progress import Progress
+from visionlab.training.pruning import Pruning
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
 from visionlab.training.results import KeepScores, KeepValidation
@@ -38,7 +41,7 @@ def train(config: TrainConfig) -> Run | None:
         UserError: the data set, the machine and the configuration do not fit together, or training diverged.
         InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
-    return _carry_out(adapt(config), None)
+    return _carry_out(adapt(config))
 
 
 def resume(run: Run, config: TrainConfig) -> Run | None:
@@ -53,7 +56,20 @@ def resume(run: Run, config: TrainConfig) -> Run | None:
     return _carry_out(config, run)
 
 
-def _carry_out(config: TrainConfig, resumed: Run | None) -> Run | None:
+def train_member(run: Run) -> None:
+    """Train a run that a campaign has prepared, without a test set.
+
+    Raises:
+        as `train`; PrunedRun when its campaign has ended it early.
+    """
+    member = Member.load(run)
+    if member.threads is not None:
+        torch.set_num_threads(member.threads)
+    _carry_out(run.config(), run, member)
+
+
+def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | None = None) -> Run | None:
+    """Args: run: to go on with, or that a campaign has prepared; member: what it has said of it."""
     quieten()
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
     _check_batch_size(config)
@@ -62,13 +78,19 @@ def _carry_out(config: TrainConfig, resumed: Run | None) -> Run | None:
     pl.seed_everything(config.seed, verbose=False)
     with Interruption() as interruption:
         datamodule = build_data(config)
+        if member is not None:
+            datamodule.withhold_test()
         module = build_module(config, datamodule)
         _check_batch_norm(config, module)
         initialize_from_data(module, datamodule)
-        with Recording(config, datamodule, module, interruption, resumed) as recording:
+        with Recording(config, datamodule, module, interruption, run, member) as recording:
             checkpoint = fit(config, module, datamodule, recording, interruption)
-            load_weights(module, checkpoint)
-            evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
+            if member is None:
+                load_weights(module, checkpoint)
+                evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
+            elif member.latency and recording.run is not None:
+                image = next(iter(datamodule.evaluation_loader("val", 1))).images
+                recording.run.add_to_report(latency_ms=latency_ms(module, image))
             recording.conclude()
     return recording.run
 
@@ -176,9 +198,11 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     if config.debug == "profile":
         callbacks.append(Profile())
     if recording.run is not None and recording.journal is not None:
-        callbacks.append(KeepValidation(recording.run, recording.journal))
+        callbacks.append(KeepValidation(recording.run, recording.journal, recording.member is not None))
     if recording.shipper is not None:
         callbacks.append(StartShipping(recording.shipper))
+    if recording.member is not None:
+        callbacks.append(Pruning(recording.run))
     if settings.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     if settings.early_stopping is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.tracking.catalog import find_run
+from visionlab.tracking.catalog import campaign_of, find_run
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
@@ -23,7 +23,7 @@ class LoadedRun:
     Attributes:
         id: of the run.
         module: with the chosen weights, in evaluation mode, on the CPU; `module(images)` gives logits.
-        data: read and split as for training.
+        data: read and split as for training; without the test split for a run of a campaign.
         config: resolved, for this machine.
     """
 
@@ -47,6 +47,8 @@ def load_run(name: str) -> LoadedRun:
     config = config.model_copy(update={"trainer": trainer, "debug": False})
     datamodule = build_data(config)
     run.check_data(datamodule.fingerprint)
+    if campaign_of(run.start()) is not None:
+        datamodule.withhold_test()
     module = build_module(config, datamodule)
     load_weights(module, checkpoint)
     return LoadedRun(run.id, module.eval(), datamodule, config)

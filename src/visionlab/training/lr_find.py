@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from visionlab import project
@@ -48,6 +49,8 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
     datamodule = build_data(config)
     module = build_module(config, datamodule)
     initialize_from_data(module, datamodule)
+    if config.trainer.channels_last:
+        module.network.to(memory_format=torch.channels_last)
     test = RangeTest()
     trainer = pl.Trainer(
         **common_arguments(config),
@@ -57,6 +60,7 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
         max_epochs=-1,
         max_steps=STEPS,
         limit_val_batches=0,
+        gradient_clip_val=config.trainer.gradient_clip,
     )
     trainer.fit(module, datamodule=datamodule)
     rates = config.optimizer.lr * np.asarray(test.factors)

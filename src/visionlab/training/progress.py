@@ -23,6 +23,7 @@ class Progress(Callback):
         self._bar: tqdm[Any] | None = None
         self._started, self._images = 0.0, 0
         self._shown = 0.0
+        self._validated = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._started, self._images = time.perf_counter(), self._curve.images
@@ -47,6 +48,9 @@ class Progress(Callback):
         self._bar.n = trainer.global_step
         self._bar.refresh()
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
@@ -56,9 +60,9 @@ class Progress(Callback):
         parts.append(f"train loss {latest['train/loss']:6.3f}")
         if "train/accuracy" in latest:
             parts.append(f"accuracy {latest['train/accuracy']:6.1%}")
-        validated = trainer.callback_metrics
-        if "val/loss" in validated and (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0:
-            parts.append(f"| val loss {validated['val/loss']:6.3f}  accuracy {validated['val/accuracy']:6.1%}")
+        if self._validated:
+            self._validated, scores = False, trainer.callback_metrics
+            parts.append(f"| val loss {scores['val/loss']:6.3f}  accuracy {scores['val/accuracy']:6.1%}")
         parts.append(f"| {self._curve.elapsed:6.1f} s")
         tqdm.write("  ".join(parts), file=sys.stdout)
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import traceback
 from pathlib import Path
@@ -14,11 +15,12 @@ from visionlab import project
 from visionlab.config.load import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.errors import InterruptedRun, UserError
+from visionlab.errors import InterruptedRun, PrunedRun, UserError
 from visionlab.figures import gallery
 from visionlab.tracking import journal, provenance
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.logger import JournalLogger
+from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 from visionlab.tracking.system import SystemMetrics
@@ -29,6 +31,7 @@ from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import Divergence
 from visionlab.training.interruption import Interruption
 
+MEMBER_METRICS = ("training_seconds", "latency_ms")
 CONTEXTS = {"train": "training", "val": "validation", "test": "test"}  # MLflow's words
 
 
@@ -40,7 +43,8 @@ class Recording:
 
     Args:
         interruption: entered by the caller.
-        resumed: the run to go on with, or None for a new one.
+        run: the run to go on with, or that a campaign has prepared, or None for a new one.
+        member: of a run of a campaign, which also sends it to MLflow.
 
     Attributes:
         start: the checkpoint to go on from, None to begin at the beginning.
@@ -55,8 +59,11 @@ class Recording:
         datamodule: ImageDataModule[Any],
         module: Classifier,
         interruption: Interruption,
-        resumed: Run | None = None,
+        run: Run | None = None,
+        member: Member | None = None,
     ) -> None:
+        self.member = member
+        resumed = run if member is None else None
         self.divergence = Divergence(config.trainer.nonfinite, config.trainer.log_every)
         self.curve = TrainingCurve(config.trainer.log_every, self.divergence)
         self.start: StartingPoint | None = None
@@ -76,7 +83,7 @@ class Recording:
         if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return
         self._is_new = resumed is None
-        self.run = resumed or Run.create(project.runs(), config)
+        self.run = run or Run.create(project.runs(), config)
         self._lock = self.run.lock()
         self.journal = self.run.journal()
         self._system = SystemMetrics(self.journal, config.tracking.system_every)
@@ -102,13 +109,17 @@ class Recording:
             self._end(error)
 
     def conclude(self) -> None:
-        """Complete the report of the tested run, draw its figures, and queue both for MLflow."""
+        """Complete the report of the trained run, draw the figures of a tested one, and queue all for MLflow."""
         if self.run is None or self.journal is None or self.logger is None:
             return
         steps, best = _course(self.run)
         timing = {"training_seconds": self.curve.seconds} if self.curve.seconds else {}
         self.run.add_to_report(**timing, **({"validation": best} if best else {}))
         report = self.run.report()
+        if self.member is not None:
+            self.logger.log_metrics({name: report[name] for name in MEMBER_METRICS if name in report}, steps)
+            self.journal.append("artifact", file="report.json")
+            return
         names = report["classes"]
         tested = {f"test/{name}": value for name, value in report["test"].items()}
         for rate, values in report["per_class"].items():
@@ -132,7 +143,7 @@ class Recording:
             self.journal.append("resume", step=self.start.step if self.start else 0, tags=tags)
             run.save_config(self._config)
         self.logger = JournalLogger(run.id, self.journal)
-        if self._config.tracking.name != "off":
+        if self._config.tracking.name != "off" and self.member is None:
             self.shipper = Shipper(run)
         console.introduce(run, self._config, self._datamodule, self._parameters)
         for damage in self._damages:
@@ -159,7 +170,7 @@ class Recording:
         if error is None:
             console.conclude(self.run)
         console.say_where(self.run, everything_sent)
-        if interrupted:
+        if interrupted and self.member is None:
             console.say_how_to_resume(self.run)
 
     def _draw(self) -> None:
@@ -180,8 +191,9 @@ class Recording:
         self.journal.append(
             "start",
             run=self.run.id,
+            **({"campaign": self.member.campaign, "title": self.member.title} if self.member else {}),
             params=flatten(config.model_dump(mode="json")) | {"model.parameters": self._parameters},
-            tags=provenance.provenance(project.root(), hardware.describe(config.trainer))
+            tags=self._origin()
             | {"data.fingerprint": datamodule.fingerprint}
             | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
         )
@@ -195,14 +207,24 @@ class Recording:
                 images=size,
                 classes=dict(zip(datamodule.classes, counts, strict=True)),
             )
-        for file in provenance.write_code_state(project.root(), self.run.path / "code"):
-            self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
+        if self.member is None:
+            for file in provenance.write_code_state(project.root(), self.run.path / "code"):
+                self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
+
+    def _origin(self) -> dict[str, str]:
+        machine = hardware.describe(self._config.trainer)
+        if self.member is not None:
+            own = {"campaign": self.member.campaign, "host": socket.gethostname(), "hardware": machine}
+            return self.member.tags | own
+        return provenance.provenance(project.root(), machine)
 
     def _say_status(self, error: BaseException | None) -> None:
         assert self.run is not None
         assert self.journal is not None
         if error is None:
             self.journal.append("status", status="FINISHED", tags={})
+        elif isinstance(error, PrunedRun):
+            self.journal.append("status", status="FINISHED", tags={"pruned": f"after {self.curve.images:,} images"})
         elif isinstance(error, InterruptedRun):
             self.journal.append("status", status="KILLED", tags={"signal": error.signal.name})
         else:

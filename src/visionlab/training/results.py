@@ -18,10 +18,14 @@ VALIDATION_TABLE = "validation_confusion_matrix"
 
 
 class KeepValidation(Callback):
-    """Keeps the confusion matrix of the epoch that is best by validation accuracy so far as a table of the run."""
+    """Keeps the confusion matrix of the epoch that is best by validation accuracy so far as a table of the run.
 
-    def __init__(self, run: Run, journal: Journal) -> None:
-        self._run, self._journal = run, journal
+    Args:
+        with_predictions: also keep what the network said of each image then.
+    """
+
+    def __init__(self, run: Run, journal: Journal, with_predictions: bool) -> None:
+        self._run, self._journal, self._with_predictions = run, journal, with_predictions
         self._best = -1.0
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -32,6 +36,8 @@ class KeepValidation(Callback):
             datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
             columns = confusion_columns(scores.confusion, datamodule.classes)
             self._journal.append("table", file=self._run.add_table(VALIDATION_TABLE, columns))
+            if self._with_predictions:
+                predictions.save(self._run, scores.probabilities.numpy(), scores.labels.numpy(), predictions.VALIDATION)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self._best}

@@ -1,0 +1,1 @@
+"""Everything that is more than one run: searches, cross-validation, repetitions, grids."""

@@ -1,0 +1,188 @@
+"""What a campaign is to do, worked out from the command line and checked before its first run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from visionlab import project
+from visionlab.campaigns.space import Base, Settings, check_space, corners
+from visionlab.config.campaign import (
+    CAMPAIGNS,
+    CampaignConfig,
+    CrossvalConfig,
+    GridConfig,
+    Objective,
+    Parameter,
+    RepeatConfig,
+    TuneConfig,
+)
+from visionlab.config.compose import compose_config, options, sweeps
+from visionlab.config.load import check, flatten
+from visionlab.errors import ConfigError
+
+CONFIGS = {config.kind: config for config in CAMPAIGNS}
+AnyConfig = TuneConfig | CrossvalConfig | RepeatConfig | GridConfig
+# settings of a run that say where and how it is carried out, not what comes out
+INCIDENTAL = ("name", "tracking", "trainer.accelerator", "trainer.devices", "trainer.strategy")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign that is to be carried out.
+
+    Attributes:
+        kind: the command.
+        name: the campaign's id.
+        base: what all runs have in common.
+        space: what the runs differ in.
+        objectives: what they are judged by.
+        proposals: the configurations, where they are known beforehand; None where they are searched for.
+        total: how many there are to be.
+        pruner: median, hyperband or none.
+        seed: of the search.
+        minutes: after which no further run begins.
+        storage: address of the study's database.
+        carrying_out: how.
+    """
+
+    kind: str
+    name: str
+    base: Base
+    space: dict[str, Parameter]
+    objectives: tuple[Objective, ...]
+    proposals: tuple[Settings, ...] | None
+    total: int
+    carrying_out: CampaignConfig
+    storage: str | None = None
+    sampler: str = "grid"
+    pruner: str = "none"
+    seed: int = 0
+    minutes: float | None = None
+
+    @property
+    def threads(self) -> int | None:
+        """Of the processor, for each run; None leaves the choice to the run, which has the machine for itself."""
+        if self.carrying_out.workers == 1 or self.carrying_out.launcher != "local":
+            return None
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.carrying_out.workers)
+
+    def definition(self) -> dict[str, Any]:
+        """What makes this campaign another one if it is changed; how long it goes on is not among it."""
+        base = flatten(self.base.config().model_dump(mode="json"))
+        kept = {
+            path: value for path, value in base.items() if not path.startswith(INCIDENTAL) and path not in self.space
+        }
+        content: dict[str, Any] = {
+            "kind": self.kind,
+            "base": kept,
+            "space": {path: parameter.model_dump(mode="json", by_alias=True, exclude_defaults=True) for path, parameter in self.space.items()},
+            "objectives": [objective.model_dump() for objective in self.objectives],
+            "sampler": self.sampler,
+            "pruner": self.pruner,
+            "seed": self.seed,
+        }
+        if self.kind == "repeat":
+            del content["space"]  # more seeds are more of the same
+        return content
+
+
+def make_plan(kind: str, overrides: list[str]) -> Plan:
+    """The plan that a command's words make.
+
+    Raises:
+        ConfigError: with one line for each mistake, in the campaign's settings, the runs' and the search space.
+    """
+    schema = CONFIGS[kind]
+    own = [word for word in overrides if _key(word).partition(".")[0] in schema.model_fields]
+    others = [word for word in overrides if word not in own]
+    axes, rest = sweeps(others) if kind == "grid" else ({}, others)
+    if kind == "grid" and not axes:
+        raise ConfigError(["grid: expected settings with several values, as in model.width=32,64, given none"])
+    composed = compose_config(project.conf(), kind, _replacing_the_space(own))
+    if kind == "tune" and not composed.values.get("study"):
+        names = ", ".join(options(project.conf(), "study"))
+        none_given = f"study: expected one of {names}, given none [set it with study=…]"
+        raise ConfigError(list(composed.mistakes) or [none_given])
+    config: AnyConfig = check(schema, composed)  # type: ignore[type-var]
+    if isinstance(config, TuneConfig):
+        rest = [*config.study.overrides, *rest]
+        if config.study.experiment and not _chooses_experiment(rest):
+            rest = [f"experiment={config.study.experiment}", *rest]
+    plan = _plan(config, rest, axes)
+    _check_validation(plan)
+    check_space(plan.base, plan.space)
+    return plan
+
+
+def proposals_of(space: dict[str, Parameter]) -> tuple[Settings, ...]:
+    """Every point of a grid."""
+    return tuple(corners(space, every_value=True))
+
+
+def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ...]]) -> Plan:
+    accuracy = (Objective(),)
+    shared: dict[str, Any] = {"kind": config.kind, "carrying_out": config.campaign, "storage": config.study.storage}
+    match config:
+        case TuneConfig(study=study):
+            base, space = Base(overrides), dict(study.space)
+            proposals = None
+            total = study.trials
+            if study.sampler == "grid":
+                proposals = proposals_of(space)
+                total = len(proposals)
+            elif study.sampler == "random":
+                from visionlab.campaigns.study import draw
+
+                proposals = tuple(draw(space, total, study.seed))
+            return Plan(
+                **shared,
+                name=config.campaign.name or f"tune-{study.name}",
+                base=base,
+                space=space,
+                objectives=study.objectives,
+                proposals=proposals,
+                total=total,
+                sampler=study.sampler,
+                pruner=study.pruner,
+                seed=study.seed,
+                minutes=study.minutes,
+            )
+        case CrossvalConfig(folds=folds):
+            base = Base([*overrides, f"data.folds={folds}"])
+            space = {"data.fold": Parameter(int=(0, folds - 1))}
+        case RepeatConfig(seeds=seeds):
+            base = Base(overrides)
+            first = base.config().seed
+            space = {"seed": Parameter(int=(first, first + seeds - 1))}
+        case GridConfig():
+            base = Base(overrides)
+            space = {path: Parameter(choices=values) for path, values in axes.items()}
+    proposals = proposals_of(space)
+    name = config.campaign.name or f"{config.kind}-{base.config().name}"
+    return Plan(
+        **shared, name=name, base=base, space=space, objectives=accuracy, proposals=proposals, total=len(proposals)
+    )
+
+
+def _check_validation(plan: Plan) -> None:
+    data = plan.base.config().data
+    if not data.splits_off_validation and data.name != "folder":
+        raise ConfigError([f"data.val_fraction: expected more than 0, as {plan.kind} chooses by validation, given 0"])
+
+
+def _replacing_the_space(words: list[str]) -> list[str]:
+    """A space that is given as a whole takes the place of the file's, with which Hydra would merge it."""
+    whole = [word for word in words if word.replace(" ", "").startswith("study.space={")]
+    chosen = any(word.startswith("study=") for word in words)
+    return [*(word for word in words if word not in whole), *(["~study.space"] if whole and chosen else []), *whole]
+
+
+def _chooses_experiment(overrides: list[str]) -> bool:
+    return any(_key(word) == "experiment" for word in overrides)
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]

@@ -1,0 +1,394 @@
+"""The state of a campaign: an Optuna study in a database. The only importer of optuna.
+
+Whatever proposes the configurations, each is a trial. Those that are known beforehand (points of a grid, seeds, folds,
+random draws) are queued at once; those of TPE are asked for one by one. A trial's user attributes say what the runner
+has to know after a crash, so nothing else needs to be kept:
+
+    proposal   which configuration of the campaign it is
+    attempt    1 for one that is tried again because it failed
+    again      it is a further try, so it does not count towards the total
+    owner      the machine and folder of the campaign process that carries it out
+    run        the id of its run
+    reason     why it failed; without it a failed trial was interrupted, and is no fault of its configuration
+
+Several processes may work on one study at a time. Which of two trials for the same proposal counts, and which of those
+beyond the total is superfluous, is decided by their numbers, which the database gives out once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import warnings
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from filelock import FileLock
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from visionlab.campaigns.results import Child, Results, State
+from visionlab.campaigns.space import Settings, encode, is_active
+from visionlab.config.campaign import Choice, Objective, Parameter
+from visionlab.errors import UserError
+from visionlab.tracking.shipment_state import redacted
+
+DATABASE = "campaigns.db"
+# a trial of another machine that has not been heard of for GRACE is taken to be dead
+HEARTBEAT_SECONDS, GRACE_SECONDS = 15, 60
+ATTEMPTS = 2
+DEFINITION = "definition"
+SUPERFLUOUS = "superfluous"
+SETTLED = (TrialState.COMPLETE, TrialState.PRUNED)
+STATES: dict[TrialState, State] = {
+    TrialState.WAITING: "waiting",
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+}
+
+
+class Study:
+    """The trials of one campaign.
+
+    Args:
+        name: of the campaign.
+        storage: address of the database; None is `campaigns.db` in `folder`.
+        folder: of the runs.
+        objectives: of every trial.
+        owner: identifies this machine and folder among those that share the study.
+
+    Raises:
+        UserError: the database cannot be had.
+    """
+
+    def __init__(
+        self, name: str, storage: str | None, folder: Path, objectives: Sequence[Objective], owner: str
+    ) -> None:
+        self.name, self._owner, self._is_shared = name, owner, storage is not None
+        self._objectives = tuple(objectives)
+        self._study = optuna.create_study(
+            study_name=name,
+            storage=connect(storage, folder),
+            directions=[objective.direction for objective in objectives],
+            load_if_exists=True,
+        )
+        self._storage: Any = self._study._storage
+        self._trials_of_mine: dict[int, optuna.Trial] = {}
+        self._space: Mapping[str, Parameter] = {}
+        self._total, self._seed = 0, 0
+        self._proposes = False
+        self._pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+
+    @classmethod
+    def definition(cls, name: str, storage: str | None, folder: Path) -> dict[str, Any] | None:
+        """What the campaign of this name was said to be about; None where there is none."""
+        database = connect(storage, folder)
+        try:
+            number = database.get_study_id_from_name(name)
+        except KeyError:
+            return None
+        said: dict[str, Any] = json.loads(database.get_study_user_attrs(number).get(DEFINITION, "{}"))
+        return said
+
+    def define(self, definition: Mapping[str, Any]) -> None:
+        """Say what the campaign is about, for those who go on with it."""
+        self._study.set_user_attr(DEFINITION, json.dumps(definition))
+
+    def queue(self, space: Mapping[str, Parameter], proposals: Sequence[Settings]) -> None:
+        """Make sure that there is a trial for each of these configurations."""
+        self._space, self._total, self._proposes = space, len(proposals), False
+        known = {trial.user_attrs.get("proposal") for trial in self._trials()}
+        for number, settings in enumerate(proposals):
+            if number not in known:
+                self._enqueue(settings, {"proposal": number})
+
+    def search(self, space: Mapping[str, Parameter], total: int, seed: int) -> None:
+        """Let TPE (Bergstra et al. 2011; Watanabe 2023) propose `total` configurations of a space."""
+        self._space, self._total, self._seed, self._proposes = space, total, seed, True
+
+    def judge_by(self, pruner: str, epochs: int) -> None:
+        """Judge trials under way, of at most so many epochs, by median, hyperband (Li et al. 2018) or none."""
+        match pruner:
+            case "median":
+                self._study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
+            case "hyperband":
+                self._study.pruner = optuna.pruners.HyperbandPruner(max_resource=epochs)
+            case _:
+                self._study.pruner = optuna.pruners.NopPruner()
+
+    def claim(self) -> Child | None:
+        """Take a configuration to carry out; None where at this moment there is none to be taken."""
+        while True:
+            self._try_again()
+            trials = self._trials()
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            first_tries = sum("again" not in trial.user_attrs for trial in trials)
+            if not waiting and not (self._proposes and first_tries < self._total):
+                return None
+            if self._proposes:
+                self._study.sampler = self._sampler(len(trials))
+            trial = self._study.ask()
+            trial.set_user_attr("owner", self._owner)
+            self._storage.record_heartbeat(trial._trial_id)
+            proposal = trial.user_attrs.get("proposal")
+            if proposal is None:
+                proposal = self._rank(trial.number)
+                trial.set_user_attr("proposal", proposal)
+            settings = self._suggest(trial)
+            if self._is_superfluous(trial.number, proposal):
+                trial.set_user_attr("reason", SUPERFLUOUS)
+                self._study.tell(trial, state=TrialState.FAIL)
+                continue
+            self._trials_of_mine[trial.number] = trial
+            attempt = trial.user_attrs.get("attempt", 0)
+            return Child(trial.number, "running", settings, attempt=attempt, proposal=proposal)
+
+    def set_run(self, number: int, run: str) -> None:
+        """Note which run carries out a trial."""
+        self._trials_of_mine[number].set_user_attr("run", run)
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Tell an intermediate value of the first objective; whether the trial is to be pruned."""
+        trial = self._trials_of_mine[number]
+        if len(self._objectives) > 1:
+            return False
+        trial.report(value, epoch)
+        return bool(trial.should_prune())
+
+    def finish(self, number: int, values: Sequence[float]) -> None:
+        """A trial has come to its end."""
+        self._tell(number, TrialState.COMPLETE, values)
+
+    def prune(self, number: int) -> None:
+        """A trial was ended early, as it was not worth more."""
+        self._tell(number, TrialState.PRUNED)
+
+    def fail(self, number: int, reason: str) -> None:
+        """A trial went wrong; its configuration is tried once more."""
+        self._storage.set_trial_user_attr(self._trial_id(number), "reason", reason)
+        self._tell(number, TrialState.FAIL)
+
+    def interrupt(self, number: int) -> None:
+        """A trial was stopped with its campaign; its configuration is tried again."""
+        self._tell(number, TrialState.FAIL)
+
+    def beat(self) -> None:
+        """Tell other machines that this one's trials are alive, and give up those that have not been heard of."""
+        for trial in self._trials_of_mine.values():
+            self._storage.record_heartbeat(trial._trial_id)
+        if self._is_shared:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                optuna.storages.fail_stale_trials(self._study)
+            self._give_up_unclaimed()
+
+    def left_behind(self) -> list[Child]:
+        """The trials that an earlier process of this machine and folder was carrying out."""
+        mine = self._owner if self._is_shared else None
+        trials = self._trials()
+        return [
+            child
+            for trial, child in zip(trials, self._children(trials), strict=True)
+            if trial.state == TrialState.RUNNING and (mine is None or trial.user_attrs.get("owner") == mine)
+        ]
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to do, here or on other machines."""
+        self._try_again()
+        trials = self._trials()
+        unfinished = any(trial.state in (TrialState.WAITING, TrialState.RUNNING) for trial in trials)
+        first_tries = sum("again" not in trial.user_attrs for trial in trials)
+        return not unfinished and first_tries >= self._total
+
+    def results(self, kind: str, with_importance: bool = False) -> Results:
+        """What there is so far."""
+        children = [child for child in self._children(self._trials()) if child.reason != SUPERFLUOUS]
+        return Results(
+            name=self.name,
+            kind=kind,
+            objectives=self._objectives,
+            total=self._total,
+            children=tuple(children),
+            importance=self._importance() if with_importance else {},
+            log=tuple(path for path, parameter in self._space.items() if parameter.log),
+        )
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _trial_id(self, number: int) -> int:
+        return int(self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number))
+
+    def _tell(self, number: int, state: TrialState, values: Sequence[float] | None = None) -> None:
+        self._study.tell(number, values, state=state, skip_if_finished=True)
+        self._trials_of_mine.pop(number, None)
+
+    def _enqueue(self, settings: Settings, attributes: dict[str, Any]) -> None:
+        encoded = {path: encode(value) for path, value in settings.items()}
+        self._study.enqueue_trial(encoded, user_attrs=attributes)
+
+    def _try_again(self) -> None:
+        """Queue every configuration whose tries all failed, as long as it has one left.
+
+        Found from what the trials say, not remembered: so a process that dies at any moment forgets none.
+        """
+        tries: dict[int, list[FrozenTrial]] = defaultdict(list)
+        for trial in self._trials():
+            if trial.user_attrs.get("reason") != SUPERFLUOUS:
+                tries[self._proposal(trial)].append(trial)
+        for proposal, trials in tries.items():
+            if any(trial.state != TrialState.FAIL for trial in trials):
+                continue
+            failures = sum("reason" in trial.user_attrs for trial in trials)
+            if failures < ATTEMPTS:
+                # one that died before it had chosen has nothing to repeat, and chooses when it is taken
+                settings = next((self._settings(trial) for trial in trials if trial.params), {})
+                self._enqueue(settings, {"proposal": proposal, "attempt": failures, "again": True})
+
+    def _proposal(self, trial: FrozenTrial) -> int:
+        """Which configuration a trial is about, also where its process died before it could say so."""
+        known: int | None = trial.user_attrs.get("proposal")
+        return self._rank(trial.number) if known is None else known
+
+    def _rank(self, number: int) -> int:
+        """Which of the first tries a trial is."""
+        return sum("again" not in trial.user_attrs for trial in self._trials() if trial.number < number)
+
+    def _is_superfluous(self, number: int, proposal: int) -> bool:
+        """Whether a trial is beyond the total, or another process has the same configuration in hand."""
+        if proposal >= self._total:
+            return True
+        return any(
+            trial.user_attrs.get("proposal") == proposal
+            and (trial.state in SETTLED or (trial.state == TrialState.RUNNING and trial.number < number))
+            for trial in self._trials()
+            if trial.number != number
+        )
+
+    def _give_up_unclaimed(self) -> None:
+        """Fail what a process had just taken when it died, before it could give a sign of life."""
+        deadline = datetime.now() - timedelta(seconds=2 * GRACE_SECONDS)
+        for trial in self._trials():
+            is_silent = trial.state == TrialState.RUNNING and "owner" not in trial.user_attrs
+            if is_silent and trial.datetime_start is not None and trial.datetime_start < deadline:
+                self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
+        """Of the next trial: seeded by how many there are, so that a campaign that goes on draws nothing twice."""
+        entropy = [self._seed, trials, *([zlib.crc32(self._owner.encode())] if self._is_shared else [])]
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True
+        )
+
+    def _suggest(self, trial: optuna.Trial) -> Settings:
+        """The trial's settings: those it was queued with, or new ones, each parameter after those it depends on."""
+        return suggest(trial, self._space)
+
+    def _settings(self, trial: FrozenTrial) -> Settings:
+        return {path: decode(self._space.get(path), value) for path, value in trial.params.items()}
+
+    def _children(self, trials: Sequence[FrozenTrial]) -> list[Child]:
+        return [
+            Child(
+                number=trial.number,
+                state=STATES.get(trial.state) or ("failed" if "reason" in trial.user_attrs else "interrupted"),
+                settings=self._settings(trial),
+                values=tuple(trial.values) if trial.state == TrialState.COMPLETE else (),
+                run=trial.user_attrs.get("run", ""),
+                attempt=trial.user_attrs.get("attempt", 0),
+                proposal=self._proposal(trial),
+                reason=trial.user_attrs.get("reason", ""),
+                seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+                curve=tuple(sorted(trial.intermediate_values.items())),
+            )
+            for trial in trials
+        ]
+
+    def _importance(self) -> dict[str, float]:
+        finished = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
+        if len(finished) < 4 or not self._space:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+
+        def first(trial: FrozenTrial) -> float:
+            return float(trial.values[0])
+
+        try:
+            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, target=first))
+        except (ValueError, RuntimeError):
+            return {}  # no two runs differ in anything
+
+
+def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
+    """The database, which is made on first use: under a lock, as two processes at once would break it.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    optuna.logging.set_verbosity(logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used")
+    folder.mkdir(parents=True, exist_ok=True)
+    address = storage or f"sqlite:///{folder / DATABASE}"
+    try:
+        with FileLock(folder / f".{DATABASE}.lock"):
+            return optuna.storages.RDBStorage(
+                address,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                engine_kwargs={} if storage else {"connect_args": {"timeout": 60}},
+            )
+    except Exception as error:  # noqa: BLE001 - whatever a database's driver comes up with
+        said = redacted(str(error).replace(address, "…"))
+        raise UserError(f"study.storage: expected a database that can be opened, given one that says: {said}") from None
+
+
+def forget(name: str, folder: Path) -> None:
+    """Remove a campaign from the database in `folder`, if it is there; a shared database keeps what it has."""
+    if (folder / DATABASE).exists():
+        with contextlib.suppress(KeyError):
+            optuna.delete_study(study_name=name, storage=connect(None, folder))
+
+
+def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> Settings:
+    """Let a trial choose a value for each parameter whose conditions are met."""
+    settings: Settings = {}
+    for path, parameter in space.items():
+        if is_active(parameter, settings):
+            value = trial._suggest(path, distribution(parameter))
+            settings[path] = decode(parameter, value)
+    return settings
+
+
+def draw(space: Mapping[str, Parameter], total: int, seed: int) -> list[Settings]:
+    """`total` random configurations; of the same seed always the same, and more of them begin with the fewer."""
+    optuna.logging.set_verbosity(logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+    return [suggest(study.ask(), space) for _ in range(total)]
+
+
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """A parameter in optuna's terms."""
+    if parameter.choices is not None:
+        return CategoricalDistribution([encode(choice) for choice in parameter.choices])
+    if parameter.int_ is not None:
+        return IntDistribution(*parameter.int_, log=parameter.log, step=int(parameter.step or 1))
+    assert parameter.float_ is not None
+    return FloatDistribution(*parameter.float_, log=parameter.log, step=parameter.step)
+
+
+def decode(parameter: Parameter | None, value: Any) -> Choice:
+    """A value as the configuration has it: of choices the one that was encoded."""
+    if parameter is None or parameter.choices is None:
+        choice: Choice = value
+        return choice
+    return next(one for one in parameter.choices if encode(one) == value and type(encode(one)) is type(value))

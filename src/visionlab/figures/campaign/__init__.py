@@ -1,0 +1,1 @@
+"""Every plot of a campaign."""
