@@ -18,7 +18,7 @@ from tests.figures.campaign.made import (
     make_results,
     make_search,
 )
-from visionlab.campaigns.findings import findings, tally
+from visionlab.campaigns.findings import findings
 from visionlab.campaigns.results import Child, Results
 
 
@@ -206,8 +206,9 @@ def test_a_configuration_that_was_tried_again_counts_once() -> None:
         Child(3, "failed", {}, proposal=1, attempt=1),
         Child(4, "interrupted", {}, proposal=2),
         Child(5, "running", {}, proposal=2),
+        Child(6, "failed", {}, proposal=0, attempt=1),
     ]
-    assert tally(make_results("tune", children)) == {"finished": 1, "failed": 1, "running": 1}
+    assert make_results("tune", children).tally() == {"finished": 1, "failed": 1, "running": 1}
 
 
 def test_settings_that_end_alike_are_told_apart() -> None:

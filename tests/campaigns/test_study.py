@@ -139,6 +139,27 @@ def test_a_process_that_dies_while_it_takes_a_trial_loses_none(
     assert sorted(child.proposal for child in finished) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("moment", ["set_user_attr", "_suggest"])
+def test_what_was_queued_is_tried_again_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    study = queued(tmp_path)
+
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studies.optuna.Trial if moment == "set_user_attr" else Study, moment, die)
+        with pytest.raises(KeyboardInterrupt):
+            study.claim()
+    later = queued(tmp_path)
+    for child in later.left_behind():
+        later.interrupt(child.number)
+    finish_all(later)
+    found = sorted(later.results("grid").finished(), key=lambda child: child.proposal)
+    assert [child.settings for child in found] == list(POINTS)
+
+
 def test_two_processes_on_one_study_share_its_total(tmp_path: Path) -> None:
     one, other = searching(tmp_path), searching(tmp_path)
     mine = [claim(one), claim(one), claim(one)]

@@ -79,6 +79,7 @@ def test_every_run_is_in_the_table_with_what_it_came_to(tmp_path: Path) -> None:
         Child(0, "failed", {"a.lr": 0.1, "b.crop": None}, run="r-0", seconds=75.0, reason="out of <memory>"),
         Child(1, "finished", {"a.lr": 0.1, "b.crop": None}, (0.9,), run="r-1", seconds=7.25, attempt=1),
         Child(2, "waiting", {"a.lr": 0.123456}, proposal=1),
+        Child(3, "failed", {"a.lr": 1}, proposal=2),
     ]
     html = write(tmp_path, make_results("grid", children)).replace("\N{NO-BREAK SPACE}", " ")
     rows = [
@@ -89,7 +90,9 @@ def test_every_run_is_in_the_table_with_what_it_came_to(tmp_path: Path) -> None:
         ["000", "failed", "lr=0.1, crop=null", "r-0", "", "75.0 s"],
         ["001", "finished, again", "lr=0.1, crop=null", "r-1", "90.00 %", "7.2 s"],
         ["002", "waiting", "lr=0.1235", "", "", ""],
+        ["003", "failed", "lr=1", "", "", ""],
         ["000", "lr=0.1, crop=null", "out of &lt;memory&gt;", "r-0"],
+        ["003", "lr=1", "", ""],
     ]
 
 

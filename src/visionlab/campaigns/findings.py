@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from statistics import fmean, median
 from typing import Any
 
-from visionlab.campaigns.results import SETTLED, Child, Results, State
+from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.statistics import estimate
 from visionlab.campaigns.words import (
     capital,
@@ -51,17 +50,8 @@ def findings(results: Results) -> list[str]:
     return [*sentences, *_edges(results), *_caveat(results)]
 
 
-def tally(results: Results) -> Counter[State]:
-    """How many configurations are in each state: that of the try that settled them, else of the last one."""
-    states: dict[int, State] = {}
-    for child in results.children:
-        if states.get(child.proposal) not in SETTLED:
-            states[child.proposal] = child.state
-    return Counter(states.values())
-
-
 def _progress(results: Results) -> str:
-    states = tally(results)
+    states = results.tally()
     finished, total = states["finished"], max(results.total, states["finished"])
     done = f"{finished} of {total}"
     if finished == total > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from visionlab import project
 from visionlab.campaigns.space import Base, Settings, check_space, corners
@@ -18,7 +18,8 @@ from visionlab.config.campaign import (
     RepeatConfig,
     TuneConfig,
 )
-from visionlab.config.compose import compose_config, options, sweeps
+from visionlab.config.compose import compose_config, sweeps
+from visionlab.config.defaults import options
 from visionlab.config.load import check, flatten
 from visionlab.errors import ConfigError
 
@@ -78,7 +79,10 @@ class Plan:
         content: dict[str, Any] = {
             "kind": self.kind,
             "base": kept,
-            "space": {path: parameter.model_dump(mode="json", by_alias=True, exclude_defaults=True) for path, parameter in self.space.items()},
+            "space": {
+                path: parameter.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+                for path, parameter in self.space.items()
+            },
             "objectives": [objective.model_dump() for objective in self.objectives],
             "sampler": self.sampler,
             "pruner": self.pruner,
@@ -106,9 +110,10 @@ def make_plan(kind: str, overrides: list[str]) -> Plan:
         names = ", ".join(options(project.conf(), "study"))
         none_given = f"study: expected one of {names}, given none [set it with study=…]"
         raise ConfigError(list(composed.mistakes) or [none_given])
-    config: AnyConfig = check(schema, composed)  # type: ignore[type-var]
+    config = cast(AnyConfig, check(schema, composed))
     if isinstance(config, TuneConfig):
-        rest = [*config.study.overrides, *rest]
+        said = {_key(word) for word in rest}
+        rest = [*(word for word in config.study.overrides if _key(word) not in said), *rest]
         if config.study.experiment and not _chooses_experiment(rest):
             rest = [f"experiment={config.study.experiment}", *rest]
     plan = _plan(config, rest, axes)
@@ -169,7 +174,7 @@ def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ..
 
 def _check_validation(plan: Plan) -> None:
     data = plan.base.config().data
-    if not data.splits_off_validation and data.name != "folder":
+    if not data.may_validate:
         raise ConfigError([f"data.val_fraction: expected more than 0, as {plan.kind} chooses by validation, given 0"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -82,6 +83,14 @@ class Results:
             child.state == state and not (state in ("failed", "interrupted") and child.proposal in settled)
             for child in self.children
         )
+
+    def tally(self) -> Counter[State]:
+        """How many configurations are in each state: that of the try that settled them, else of the last one."""
+        states: dict[int, State] = {}
+        for child in self.children:
+            if states.get(child.proposal) not in SETTLED:
+                states[child.proposal] = child.state
+        return Counter(states.values())
 
     @property
     def best(self) -> Child | None:

@@ -12,7 +12,7 @@ from visionlab.campaigns.follow import Follower, Outcome, outcome
 from visionlab.campaigns.launcher import Launcher, Process
 from visionlab.campaigns.plan import Plan
 from visionlab.campaigns.record import CampaignRecord
-from visionlab.campaigns.results import Child, Results
+from visionlab.campaigns.results import Child, Results, State
 from visionlab.campaigns.study import Study
 from visionlab.campaigns.view import View
 from visionlab.comparison.measures import show
@@ -134,6 +134,7 @@ class Runner:
             self._idle_until = 0.0
 
     def _settle(self, child: Child, run: Run, ended: Outcome) -> None:
+        state: State
         match ended.state:
             case "finished":
                 self._study.finish(child.number, ended.values)

@@ -46,6 +46,7 @@ HEARTBEAT_SECONDS, GRACE_SECONDS = 15, 60
 ATTEMPTS = 2
 DEFINITION = "definition"
 SUPERFLUOUS = "superfluous"
+QUEUED_WITH = "fixed_params"  # optuna's own attribute of a trial
 SETTLED = (TrialState.COMPLETE, TrialState.PRUNED)
 STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
@@ -249,8 +250,9 @@ class Study:
                 continue
             failures = sum("reason" in trial.user_attrs for trial in trials)
             if failures < ATTEMPTS:
-                # one that died before it had chosen has nothing to repeat, and chooses when it is taken
-                settings = next((self._settings(trial) for trial in trials if trial.params), {})
+                # what it was queued with, and what it has chosen; one that died before it had chooses when it is taken
+                chosen = [trial.system_attrs.get(QUEUED_WITH, {}) | trial.params for trial in trials]
+                settings = self._decoded(max(chosen, key=len))
                 self._enqueue(settings, {"proposal": proposal, "attempt": failures, "again": True})
 
     def _proposal(self, trial: FrozenTrial) -> int:
@@ -285,16 +287,17 @@ class Study:
         """Of the next trial: seeded by how many there are, so that a campaign that goes on draws nothing twice."""
         entropy = [self._seed, trials, *([zlib.crc32(self._owner.encode())] if self._is_shared else [])]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        return optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True
-        )
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
 
     def _suggest(self, trial: optuna.Trial) -> Settings:
         """The trial's settings: those it was queued with, or new ones, each parameter after those it depends on."""
         return suggest(trial, self._space)
 
     def _settings(self, trial: FrozenTrial) -> Settings:
-        return {path: decode(self._space.get(path), value) for path, value in trial.params.items()}
+        return self._decoded(trial.params)
+
+    def _decoded(self, params: Mapping[str, Any]) -> Settings:
+        return {path: decode(self._space.get(path), value) for path, value in params.items()}
 
     def _children(self, trials: Sequence[FrozenTrial]) -> list[Child]:
         return [

@@ -101,7 +101,6 @@ class StorageConfig(Section):
         None, description="address of a database that several machines share; by default runs/campaigns.db"
     )
 
-
     @field_validator("storage")
     @classmethod
     def _no_password(cls, storage: str | None) -> str | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from visionlab.campaigns.findings import THINGS, findings, tally
+from visionlab.campaigns.findings import THINGS, findings
 from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.statistics import estimate
 from visionlab.campaigns.words import capital, differing, metric, names, pair, run, said, value
@@ -77,7 +77,7 @@ def write_campaign_page(
 
 def _lead(results: Results) -> str:
     thing, name = THINGS[results.kind], results.objectives[0].metric
-    count = f"{results.kind}, {tally(results)['finished']} of {results.total} {thing}s finished"
+    count = f"{results.kind}, {results.tally()['finished']} of {results.total} {thing}s finished"
     if results.best is None:
         return f"{capital(count)}"
     if results.kind in ("tune", "grid"):
@@ -98,7 +98,7 @@ def _result(results: Results, notes: Sequence[str]) -> Iterator[Block]:
             numbers.append((f"{metric(objective.metric)} of the best", value(objective.metric, number)))
     elif results.best is not None:
         numbers.append((metric(results.objectives[0].metric), _mean(results)))
-    states = tally(results)
+    states = results.tally()
     numbers.append((f"{THINGS[results.kind]}s finished", f"{states['finished']} of {results.total}"))
     numbers += [(state, str(states[state])) for state in ("pruned", "failed") if states[state]]
     seconds = sum(child.seconds for child in results.children if child.seconds is not None)

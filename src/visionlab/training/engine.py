@@ -17,7 +17,7 @@ from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
-from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping
+from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping, ValidateLast
 from visionlab.training.checkpoint_file import HashedCheckpointIO
 from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
@@ -115,7 +115,7 @@ def fit(
         plugins=[HashedCheckpointIO()],
         logger=recording.logger or False,
         max_epochs=settings.max_epochs,
-        check_val_every_n_epoch=min(settings.val_every, settings.max_epochs),
+        check_val_every_n_epoch=settings.val_every,
         gradient_clip_val=settings.gradient_clip,
         num_sanity_val_steps=0,
         default_root_dir=recording.run.path if recording.run else None,
@@ -191,6 +191,7 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     callbacks: list[Callback] = [
         PlaceData(bool(settings.channels_last)),
         SeedSteps(config.seed),
+        ValidateLast(settings.val_every),
         recording.divergence,
         recording.curve,
         Progress(recording.curve),

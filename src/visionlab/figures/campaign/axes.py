@@ -143,7 +143,7 @@ def prepare_count(axes: Axes, name: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel(name)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 def label(objective: Objective) -> str:

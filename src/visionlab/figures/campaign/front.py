@@ -34,7 +34,7 @@ def save_front(results: Results, folder: Path) -> list[Path]:
     front = results.front()
     pairs = list(combinations(range(len(results.objectives)), 2))
     picture = folder / "front.png"
-    with drawing(picture, _title(results, front), max(4.0 * len(pairs), 6.4), 4.6) as figure:
+    with drawing(picture, _title(results, front), max(4.7 * len(pairs), 6.4), 4.6) as figure:
         for axes, (first, second) in zip(figure.subplots(1, len(pairs), squeeze=False)[0], pairs, strict=True):
             # what is measured along with the first objective stands below it
             _panel(axes, results, front, across=second, up=first)
@@ -73,4 +73,6 @@ def _panel(axes: Axes, results: Results, front: list[Child], across: int, up: in
         for place, (child, *point) in enumerate(zip(chain, x, y, strict=True)):
             # neighbours on the front are often close
             offset = (5, 5) if place % 2 else (5, -12)
-            axes.annotate(f"{child.number:03}", (point[0], point[1]), offset, textcoords="offset points", fontsize=9, color=GREY)
+            axes.annotate(
+                f"{child.number:03}", (point[0], point[1]), offset, textcoords="offset points", fontsize=9, color=GREY
+            )
