@@ -7,6 +7,8 @@
 time   the same training with tracking=off, with the local store, and with an MLflow server on this machine, one after
        the other in an order that changes from round to round, each in a process of its own. It is timed from its first
        recorded step until everything is sent: importing mlflow and the last flush are in it.
+steady within one training, by turns: the shipping process at work, and stopped, BLOCK_STEPS steps each. What slows the
+       machine for a while slows neighbours alike, so this tells one per cent where the runs of `time` differ by ten.
 hang   the same training with tracking=off and with a server that takes connections and never answers, timed from its
        first recorded step to its last.
 flush  a run of 100,000 steps with one value each, written as fast as it goes; then a shipping process that sends all of
@@ -46,7 +48,9 @@ from visionlab.tracking.provenance import cpu_name
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 
+PARTS = ["flush", "time", "steady", "hang"]
 POINTS, MEGABYTE = 100_000, 1e6
+BLOCK_STEPS, IMPORT_STEPS = 10, 30  # the first steps, beside which mlflow is imported, are left out of steady
 WANTED_RATIO, WANTED_FLUSH = 1.02, 20
 
 Result = TypeVar("Result")
@@ -54,7 +58,7 @@ Result = TypeVar("Result")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=["time", "hang", "flush"], default=["flush", "time", "hang"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--pairs", type=positive, default=7, help="rounds of time and hang (default 7)")
     parser.add_argument("--steps", type=positive, default=200, help="of each training (default 200)")
     parser.add_argument("--experiment", default="cifar10_cnn", help="of conf/experiment/ (default cifar10_cnn)")
@@ -70,6 +74,11 @@ def main() -> None:
                 print_flushes({arm: in_a_process(flush, arms[arm]) for arm in ("local", "server")})
             if "time" in arguments.parts:
                 print_times(measure_times(train, arms, arguments.experiment, arguments.pairs, arguments.steps))
+            if "steady" in arguments.parts:
+                for arm in ("local", "server"):
+                    working, stopped = in_a_process(take_turns, arms[arm], arguments.experiment, arguments.steps)
+                    ratio = median_ratio(working, stopped)
+                    print(f"{arm}, at work / stopped: {ratio}, {len(working)} pairs, wanted: at most {WANTED_RATIO}")
         if "hang" in arguments.parts:
             with socket.create_server(("127.0.0.1", 0)) as silent:
                 arms = {
@@ -101,6 +110,47 @@ def step_through(tracking: list[str], experiment: str, steps: int) -> float:
     """Seconds of a training of about so many steps, from the first that is recorded to the last."""
     times, _ = run_training(tracking, experiment, steps, wait=False)
     return times[-1] - times[0]
+
+
+def take_turns(tracking: list[str], experiment: str, steps: int) -> tuple[list[float], list[float]]:
+    """Seconds that blocks of steps of one training take with the shipping process at work, and with it stopped."""
+    from lightning.pytorch.callbacks import Callback
+
+    from visionlab.training import engine
+
+    class Turns(Callback):
+        def __init__(self, shipper: Shipper) -> None:
+            self.shipper, self.seconds = shipper, ([], [])
+            self.began = 0.0
+
+        def on_train_batch_end(self, trainer: Any, *arguments: Any) -> None:
+            step = trainer.global_step - IMPORT_STEPS
+            if step < 0 or step % BLOCK_STEPS:
+                return
+            process, block = self.shipper._process, step // BLOCK_STEPS
+            assert process is not None
+            now = time.perf_counter()
+            if block:
+                self.seconds[(block - 1) % 2].append((now - self.began) / BLOCK_STEPS)
+            process.send_signal(signal.SIGSTOP if block % 2 else signal.SIGCONT)
+            self.began = time.perf_counter()
+
+        def on_train_end(self, trainer: Any, *arguments: Any) -> None:
+            assert self.shipper._process is not None
+            self.shipper._process.send_signal(signal.SIGCONT)
+
+    turns: list[Turns] = []
+    before = engine._callbacks
+
+    def with_turns(config: Any, recording: Any) -> list[Callback]:
+        turns.append(Turns(recording.shipper))
+        return [*before(config, recording), turns[0]]
+
+    engine._callbacks = with_turns
+    run_training(tracking, experiment, steps, wait=True)
+    working, stopped = turns[0].seconds
+    pairs = min(len(working), len(stopped))
+    return working[:pairs], stopped[:pairs]
 
 
 def run_training(tracking: list[str], experiment: str, steps: int, wait: bool) -> tuple[list[float], float]:

@@ -24,7 +24,7 @@ def members(name: str) -> list[Run]:
 
 def test_a_grid_leaves_runs_a_table_the_best_and_a_page(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
     found = campaign("grid", "widths", "model.hidden=[4],[32]", "optimizer.lr=0.001,0.01", "campaign.workers=2")
-    assert found.count("finished") == 4
+    assert found.tally()["finished"] == 4
     runs = members("widths")
     assert sorted(run.id for run in runs) == sorted(child.run for child in found.children)
     for child in found.children:
@@ -86,13 +86,14 @@ def test_another_campaign_of_the_same_name_is_refused_with_what_differs_or_begun
 
 def test_cross_validation_judges_every_training_image_once(campaign: Campaign) -> None:
     found = campaign("crossval", "folds", "folds=3", "data.fraction=0.3", "campaign.workers=2")
-    assert found.count("finished") == 3
+    assert found.tally()["finished"] == 3
     parts = [predictions.load(Run(project.runs() / child.run), predictions.VALIDATION) for child in found.children]
     report = run_of("folds").report()
     images = sum(len(part.labels) for part in parts)
     assert report["out_of_fold"]["images"] == images == sum(map(sum, report["confusion"]))
+    assert (report["out_of_fold"]["runs"], report["out_of_fold"]["of"]) == (3, 3)
     right = sum(int((part.predicted == part.labels).sum()) for part in parts)
-    assert report["out_of_fold"]["accuracy"] == pytest.approx(right / images)
+    assert report["out_of_fold"]["metrics"]["accuracy"] == pytest.approx(right / images)
     sizes = [len(part.labels) for part in parts]
     assert max(sizes) - min(sizes) <= 10
     assert report["estimate"]["count"] == 3
@@ -119,7 +120,7 @@ def test_a_search_prunes_and_its_pruned_runs_are_finished(campaign: Campaign) ->
 def test_failures_are_recorded_with_their_reason_tried_again_and_do_not_end_the_campaign(campaign: Campaign) -> None:
     # the second learning rate makes the loss infinite
     found = campaign("grid", "broken", "optimizer=sgd", "optimizer.lr=0.01,1.0e+30", "trainer.max_epochs=3")
-    assert found.count("finished") == 1
+    assert found.tally()["finished"] == 1
     failed = [child for child in found.children if child.state == "failed"]
     assert [child.attempt for child in failed] == [0, 1]
     assert all("DivergedError" in child.reason for child in failed)

@@ -64,5 +64,5 @@ def test_runs_are_jobs_of_a_cluster(campaign: Campaign) -> None:
         "campaign.slurm={cluster: local, timeout_min: 5}",
         "campaign.workers=2",
     )
-    assert found.count("finished") == 2
+    assert found.tally()["finished"] == 2
     assert results("jobs").children == found.children

@@ -95,15 +95,15 @@ def test_a_failed_configuration_is_tried_once_more_and_then_left(tmp_path: Path)
     assert study.is_done()
     results = study.results("grid")
     assert [child.reason for child in results.children if child.state == "failed"] == ["it broke", "it broke again"]
-    assert results.count("finished") == 2
+    assert results.tally()["finished"] == 2
 
 
 def test_a_failure_that_was_made_good_counts_no_more(tmp_path: Path) -> None:
     study = queued(tmp_path)
     study.fail(claim(study).number, "it broke")
     finish_all(study)
-    assert study.results("grid").count("failed") == 0
-    assert study.results("grid").count("finished") == 3
+    assert study.results("grid").tally()["failed"] == 0
+    assert study.results("grid").tally()["finished"] == 3
 
 
 def test_an_interruption_is_no_fault_and_costs_no_try(tmp_path: Path) -> None:
@@ -140,9 +140,7 @@ def test_a_process_that_dies_while_it_takes_a_trial_loses_none(
 
 
 @pytest.mark.parametrize("moment", ["set_user_attr", "_suggest"])
-def test_what_was_queued_is_tried_again_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
+def test_what_was_queued_is_tried_again_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     study = queued(tmp_path)
 
     def die(*arguments: object) -> None:
@@ -205,7 +203,7 @@ def test_the_median_pruner_ends_what_is_worse_than_the_median(tmp_path: Path) ->
     assert not study.report(good.number, 1, 0.9)
     study.finish(good.number, [0.9])
     results = study.results("tune")
-    assert (results.count("pruned"), results.count("finished")) == (1, 5)
+    assert (results.tally()["pruned"], results.tally()["finished"]) == (1, 5)
     assert results.children[bad.number].curve == ((1, 0.1),)
 
 

@@ -16,13 +16,15 @@ from visionlab import project
 from visionlab.campaigns.launcher import make_launcher
 from visionlab.campaigns.plan import Plan, make_plan
 from visionlab.campaigns.record import CampaignRecord
-from visionlab.campaigns.results import Results
+from visionlab.campaigns.results import Results, State
 from visionlab.campaigns.runner import Runner, owner
 from visionlab.campaigns.study import Study
 from visionlab.campaigns.view import clock, make_view
+from visionlab.comparison.measures import show
 from visionlab.errors import InterruptedRun, UserError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS: tuple[State, ...] = ("finished", "pruned", "failed")
 MOST_BESIDE = 100  # campaigns of one name, told apart by a number
 
 
@@ -144,7 +146,7 @@ def _introduce(plan: Plan, study: Study) -> None:
     results = study.results(plan.kind)
     metrics = ", ".join(f"{objective.direction} {objective.metric}" for objective in plan.objectives)
     print(f"campaign  {plan.name}: {plan.total} runs, {plan.carrying_out.workers} at a time, {metrics}")
-    settled = len(results.finished()) + results.count("pruned")
+    settled = len(results.finished()) + results.tally()["pruned"]
     if results.children and settled:
         print(f"goes on   {settled} of {plan.total} are done")
     sys.stdout.flush()
@@ -153,7 +155,7 @@ def _introduce(plan: Plan, study: Study) -> None:
 def _conclude(plan: Plan, record: CampaignRecord, results: Results, told: StopRequest, time_was_up: bool) -> None:
     notes = []
     if time_was_up:
-        left = plan.total - len(results.finished()) - results.count("pruned")
+        left = plan.total - len(results.finished()) - results.tally()["pruned"]
         notes.append(
             f"Time was up ({plan.minutes:g} minutes): {left} of {plan.total} were not begun; the same command goes on."
         )
@@ -193,13 +195,15 @@ def _end_badly(record: CampaignRecord, error: BaseException) -> None:
 
 def _say(plan: Plan, record: CampaignRecord, results: Results, notes: list[str], sent: bool | None) -> None:
     print()
-    for sentence in [*record.run.report().get("text", []), *notes]:
+    report = record.run.report()
+    for sentence in [*report.get("text", []), *notes]:
         print(sentence)
-    counts = [
-        f"{count} {state}"
-        for state in ("finished", "pruned", "failed")
-        if (count := results.count(state))  # type: ignore[arg-type]
-    ]
+    if "out_of_fold" in report:
+        print(f"\n{'':<20} {'out of fold':>12}")
+        for name, value in report["out_of_fold"]["metrics"].items():
+            print(f"{name.replace('_', ' '):<20} {show(name, value):>12}")
+    states = results.tally()
+    counts = [f"{states[state]} {state}" for state in ENDS if states[state]]
     seconds = sum(child.seconds or 0 for child in results.children)
     print(f"\nruns      {', '.join(counts) or 'none'}, of {plan.total}; {clock(seconds)} of training processes")
     if (record.run.path / "best.yaml").exists() and results.best is not None:

@@ -12,15 +12,14 @@ import numpy as np
 from visionlab.tracking import predictions
 from visionlab.tracking.run import Run
 
-REPORT = "out_of_fold"
 
-
-def out_of_fold(campaign: Run, runs: Sequence[Run]) -> list[Path]:
+def join_folds(campaign: Run, runs: Sequence[Run], folds: int) -> list[Path]:
     """Put the validation predictions of all folds together; metrics go into the report, the files are returned.
 
     Args:
         campaign: in whose folder the pictures are drawn.
         runs: of the folds, finished; their validation sets are disjoint.
+        folds: how many there are in all.
     """
     parts = [predictions.load(run, predictions.VALIDATION) for run in runs]
     if not parts:
@@ -46,7 +45,7 @@ def out_of_fold(campaign: Run, runs: Sequence[Run]) -> list[Path]:
     )
     scores = metrics.compute()
     campaign.add_to_report(
-        **{REPORT: scores.summary | {"images": len(labels), "runs": len(parts)}},
+        out_of_fold={"images": len(labels), "runs": len(parts), "of": folds, "metrics": scores.summary},
         classes=list(classes),
         per_class=scores.per_class,
         confusion=scores.confusion.tolist(),

@@ -91,7 +91,7 @@ class CampaignRecord:
         """Write how far the campaign has come, for `visionlab runs --campaigns` and MLflow's charts."""
         assert self._journal is not None
         self.run.add_to_report(**summary(results))
-        settled = len(results.finished()) + results.count("pruned")
+        settled = len(results.finished()) + results.tally()["pruned"]
         if settled > self._settled:
             self._settled = settled
             values = {f"{PROGRESS}finished": float(len(results.finished())), f"{PROGRESS}settled": float(settled)}
@@ -116,9 +116,11 @@ class CampaignRecord:
         shutil.rmtree(self.run.figures, ignore_errors=True)
         files += gallery.draw(results, self.run.figures)
         if results.kind == "crossval":
-            from visionlab.campaigns.folds import out_of_fold
+            from visionlab.campaigns.folds import join_folds
 
-            files += out_of_fold(self.run, [Run(project.runs() / child.run) for child in results.finished()])
+            runs = [Run(project.runs() / child.run) for child in results.finished()]
+            here = [run for run in runs if run.path.exists()]  # others were trained on other machines
+            files += join_folds(self.run, here, results.total)
         files.append(
             write_campaign_page(
                 self.run.path,
@@ -172,7 +174,7 @@ def summary(results: Results) -> dict[str, Any]:
     content: dict[str, Any] = {
         "kind": results.kind,
         "total": results.total,
-        "counts": {state: results.count(state) for state in ("finished", "pruned", "failed", "running")},
+        "counts": results.tally(),
         "objectives": [objective.metric for objective in results.objectives],
         "best": None,
         "text": findings(results),

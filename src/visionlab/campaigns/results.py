@@ -76,14 +76,6 @@ class Results:
         """The finished children whose objectives are all finite numbers."""
         return [child for child in self.finished() if all(map(math.isfinite, child.values))]
 
-    def count(self, state: State) -> int:
-        """How many children are in a state; a failure that was made good by another try counts no more."""
-        settled = {child.proposal for child in self.children if child.state in SETTLED}
-        return sum(
-            child.state == state and not (state in ("failed", "interrupted") and child.proposal in settled)
-            for child in self.children
-        )
-
     def tally(self) -> Counter[State]:
         """How many configurations are in each state: that of the try that settled them, else of the last one."""
         states: dict[int, State] = {}
@@ -110,16 +102,10 @@ class Results:
         )
 
 
-def label(child: Child, paths: Sequence[str] = ()) -> str:
-    """A child in a list: its number, and what differs, by the last parts of the paths: `003 lr=0.1 width=32`.
-
-    Args:
-        paths: of the settings to name; all by default.
-    """
-    chosen = {path: value for path, value in child.settings.items() if not paths or path in paths}
-    return " ".join(
-        [f"{child.number:03}", *(f"{path.rpartition('.')[2]}={short(value)}" for path, value in chosen.items())]
-    )
+def label(child: Child) -> str:
+    """A child in a list: its number, and what differs, by the last parts of the paths: `003 lr=0.1 width=32`."""
+    differing = [f"{path.rpartition('.')[2]}={short(value)}" for path, value in child.settings.items()]
+    return " ".join([f"{child.number:03}", *differing])
 
 
 def short(value: Any) -> str:

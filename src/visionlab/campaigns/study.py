@@ -220,6 +220,9 @@ class Study:
             children=tuple(children),
             importance=self._importance() if with_importance else {},
             log=tuple(path for path, parameter in self._space.items() if parameter.log),
+            bounds={
+                path: bounds for path, parameter in self._space.items() if (bounds := parameter.bounds) is not None
+            },
         )
 
     def _trials(self) -> list[FrozenTrial]:

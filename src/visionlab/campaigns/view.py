@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from visionlab.campaigns.results import Child, Results, label, short
+from visionlab.campaigns.results import Child, Results, label
 from visionlab.comparison.measures import show
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class LiveTable:
             table.add_row(
                 f"{child.number:03}",
                 child.state,
-                Text(_differs(child), overflow="ellipsis", no_wrap=True),
+                Text(label(child).partition(" ")[2], overflow="ellipsis", no_wrap=True),
                 "" if metric is None else show(results.objectives[0].metric, metric),
                 f"{self._seconds(child):.0f} s" if child.state != "waiting" else "",
                 style=STYLES.get(child.state, ""),
@@ -163,7 +163,3 @@ def _shown(results: Results) -> list[Child]:
     room = max(ROWS - len(running), 0)
     kept = ended[-room:] if room else []
     return sorted([*kept, *running, *waiting[: room - len(kept)]], key=lambda child: child.number)
-
-
-def _differs(child: Child) -> str:
-    return " ".join(f"{path.rpartition('.')[2]}={short(value)}" for path, value in child.settings.items())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from visionlab.campaigns.findings import THINGS, findings
 from visionlab.campaigns.results import Child, Results
@@ -17,8 +18,9 @@ from visionlab.reports import page, words
 from visionlab.reports.page import Block, Code, Facts, Folded, Headline, Picture, Section, Table, Text, folded_if_long
 from visionlab.reports.settings import chosen
 from visionlab.tracking.journal import Record
+from visionlab.tracking.run import Run
 
-FILE_NAME = "report.html"
+FILE_NAME, OUT_OF_FOLD = "report.html", "out_of_fold"  # of the page, and of the entry of report.json
 LONGEST_REASON = 400
 MOST_VALUES = 8  # of a setting that are listed
 
@@ -28,7 +30,7 @@ PICTURES = {
     "Spread": ("spread",),
     "Trade-off": ("front",),
     "Settings": ("importance", "slices", "parallel", "contour"),
-    "Confusion": ("confusion_matrix",),
+    "Confusion": ("confusion_matrix", "per_class"),
 }
 CAPTIONS = {
     "history": "In the order in which the runs were begun.",
@@ -39,6 +41,7 @@ CAPTIONS = {
     "slices": "Each run, against one setting at a time; the others vary too.",
     "parallel": "Each line is a run, the darker the better, the best in red. What a run does not use it passes below.",
     "contour": "The two most important settings, the darker the better; where marked, the best is circled.",
+    "per_class": "Rates out of fold, the hardest class first.",
     "confusion_matrix": "Every training image once, as judged by the run that had it in its validation fold.",
 }
 
@@ -66,6 +69,7 @@ def write_campaign_page(
     sections = [
         Section("Result", [*_result(results, notes)]),
         Section("Best", [*_best(results)]),
+        Section("Out of fold", [*_out_of_fold(Run(folder).report().get(OUT_OF_FOLD))]),
         *_pictures(folder / "figures"),
         Section("Runs", [*_runs(results)]),
         Section("Failures", [*_failures(results)]),
@@ -73,6 +77,17 @@ def write_campaign_page(
         Section("Provenance", [*_provenance(origin)]),
     ]
     return page.write(folder / FILE_NAME, page.render(results.name, _lead(results), sections, state))
+
+
+def _out_of_fold(scores: Mapping[str, Any] | None) -> Iterator[Block]:
+    if scores is None:
+        return
+    folds = "" if scores["runs"] == scores["of"] else f", {scores['runs']} of {scores['of']} folds"
+    yield Text(
+        f"Over {scores['images']:,} training images{folds}, each judged by a network that was not trained on it:"
+    )
+    rows = [[words.metric(name), words.value(name, number)] for name, number in scores["metrics"].items()]
+    yield Table(["", "out of fold"], rows)
 
 
 def _lead(results: Results) -> str:

@@ -36,6 +36,12 @@ def test_best_and_pruned_are_told_and_all_points_are_in_the_table(tmp_path: Path
     ]
 
 
+def test_a_single_pruned_run_has_its_epoch(tmp_path: Path) -> None:
+    children = [finished(0, {}, 0.8, curve=((1, 0.5),)), Child(1, "pruned", {}, curve=((1, 0.1), (2, 0.2)))]
+    picture, _ = save_curves(make_results("tune", children), tmp_path)
+    assert read_title(picture) == "Best: run 000, validation accuracy 80.00 %; 1 of 2 pruned, at epoch 2"
+
+
 def test_of_seeds_none_is_called_best(tmp_path: Path) -> None:
     picture, _ = save_curves(make_repeats([0.9, 0.92, 0.94]), tmp_path)
     assert read_title(picture) == "The best epochs of 3 runs reach 90.00 % to 94.00 %"

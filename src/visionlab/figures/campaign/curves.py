@@ -69,7 +69,8 @@ def _title(results: Results, followed: list[Child]) -> str:
     if not pruned:
         return said
     middle = math.floor(median(_points(child)[-1][0] for child in pruned))
-    return f"{said}; {len(pruned)} of {len(followed)} pruned, half of these by epoch {middle}"
+    when = f"half of these by epoch {middle}" if len(pruned) > 1 else f"at epoch {middle}"
+    return f"{said}; {len(pruned)} of {len(followed)} pruned, {when}"
 
 
 def _best(results: Results) -> Child | None:
