@@ -98,7 +98,7 @@ def test_cross_validation_judges_every_training_image_once(campaign: Campaign) -
     assert max(sizes) - min(sizes) <= 10
     assert report["estimate"]["count"] == 3
     assert report["estimate"]["mean"] == pytest.approx(sum(child.values[0] for child in found.children) / 3)
-    assert (run_of("folds").figures / "confusion_matrix.png").exists()
+    assert (run_of("folds").figures / "validation_confusion_matrix.png").exists()
 
 
 def test_a_search_prunes_and_its_pruned_runs_are_finished(campaign: Campaign) -> None:

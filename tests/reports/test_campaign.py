@@ -117,14 +117,15 @@ def test_folds_and_seeds_have_a_spread_and_no_best(kind: str, tmp_path: Path) ->
 
 
 def test_a_confusion_matrix_and_pictures_of_ones_own_are_shown(tmp_path: Path) -> None:
-    save_confusion([[3, 1], [0, 4]], ["cat", "dog"], tmp_path / "figures")
-    (tmp_path / "figures" / "mine.png").write_bytes((tmp_path / "figures" / "confusion_matrix.png").read_bytes())
+    save_confusion([[3, 1], [0, 4]], ["cat", "dog"], tmp_path / "figures", "validation_confusion_matrix")
+    picture = tmp_path / "figures" / "validation_confusion_matrix.png"
+    picture.with_name("mine.png").write_bytes(picture.read_bytes())
     texts = read(tmp_path, make_repeats([0.9, 0.8], "crossval"))
     assert [title for title in sections(texts) if title in ("Confusion", "Other pictures")] == [
         "Confusion", "Other pictures",
     ]  # fmt: skip
     caption = "Every training image once, as judged by the run that had it in its validation fold. "
-    assert caption + "The numbers: figures/confusion_matrix.csv" in texts
+    assert caption + "The numbers: figures/validation_confusion_matrix.csv" in texts
 
 
 def test_of_several_objectives_the_front_is_a_table(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def join_folds(campaign: Run, runs: Sequence[Run], folds: int) -> list[Path]:
     campaign.add_table("confusion_matrix", confusion_columns(scores.confusion, tuple(classes)))
     images = [sum(row) for row in scores.confusion.tolist()]
     return [
-        *save_confusion(scores.confusion.tolist(), classes, campaign.figures),
+        *save_confusion(scores.confusion.tolist(), classes, campaign.figures, "validation_confusion_matrix"),
         *save_per_class(scores.per_class, images, classes, campaign.figures),
     ]
 

@@ -114,7 +114,8 @@ class LiveTable:
     def _seconds(self, child: Child) -> float:
         if child.seconds is not None:
             return child.seconds
-        return time.monotonic() - self._begun.setdefault(child.number, time.monotonic())
+        now = time.monotonic()
+        return now - self._begun.setdefault(child.number, now)
 
 
 def done(results: Results) -> int:
