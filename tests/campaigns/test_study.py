@@ -189,6 +189,17 @@ def test_what_is_beyond_the_total_is_left_out(tmp_path: Path, monkeypatch: pytes
     assert len(one.results("tune").children) == 1
 
 
+def test_a_run_that_another_machine_has_given_up_is_ended_and_its_result_is_dropped(tmp_path: Path) -> None:
+    mine, other = queued(tmp_path), queued(tmp_path)
+    child = claim(mine)
+    other.interrupt(child.number)
+    assert mine.report(child.number, 1, 0.5)
+    mine.prune(child.number)
+    mine.fail(child.number, "it broke")
+    assert [one.state for one in other.results("grid").children if one.number == child.number] == ["interrupted"]
+    assert [again.settings for again in finish_all(other)].count(child.settings) == 1
+
+
 def test_the_median_pruner_ends_what_is_worse_than_the_median(tmp_path: Path) -> None:
     study = open_study(tmp_path)
     study.queue(SPACE, tuple({"optimizer.lr": 0.001 * (n + 1), "model.width": 8} for n in range(6)))

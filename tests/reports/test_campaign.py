@@ -124,7 +124,7 @@ def test_a_confusion_matrix_and_pictures_of_ones_own_are_shown(tmp_path: Path) -
     assert [title for title in sections(texts) if title in ("Confusion", "Other pictures")] == [
         "Confusion", "Other pictures",
     ]  # fmt: skip
-    caption = "Every training image once, as judged by the run that had it in its validation fold. "
+    caption = "Every training image once, judged by the run that had it in its validation fold. "
     assert caption + "The numbers: figures/validation_confusion_matrix.csv" in texts
 
 

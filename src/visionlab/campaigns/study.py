@@ -32,6 +32,7 @@ import numpy as np
 import optuna
 from filelock import FileLock
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from visionlab.campaigns.results import Child, Results, State
@@ -161,7 +162,10 @@ class Study:
         trial = self._trials_of_mine[number]
         if len(self._objectives) > 1:
             return False
-        trial.report(value, epoch)
+        try:
+            trial.report(value, epoch)
+        except UpdateFinishedTrialError:
+            return True  # this machine was not heard of for so long that another one has taken over
         return bool(trial.should_prune())
 
     def finish(self, number: int, values: Sequence[float]) -> None:
@@ -174,7 +178,8 @@ class Study:
 
     def fail(self, number: int, reason: str) -> None:
         """A trial went wrong; its configuration is tried once more."""
-        self._storage.set_trial_user_attr(self._trial_id(number), "reason", reason)
+        with contextlib.suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_user_attr(self._trial_id(number), "reason", reason)
         self._tell(number, TrialState.FAIL)
 
     def interrupt(self, number: int) -> None:

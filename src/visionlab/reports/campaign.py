@@ -42,7 +42,7 @@ CAPTIONS = {
     "parallel": "Each line is a run, the darker the better, the best in red. What a run does not use it passes below.",
     "contour": "The two most important settings, the darker the better; where marked, the best is circled.",
     "per_class": "Rates out of fold, the hardest class first.",
-    "validation_confusion_matrix": "Every training image once, as judged by the run that had it in its validation fold.",
+    "validation_confusion_matrix": "Every training image once, judged by the run that had it in its validation fold.",
 }
 
 
