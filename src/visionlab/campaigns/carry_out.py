@@ -197,7 +197,7 @@ def _say(plan: Plan, record: CampaignRecord, results: Results, notes: list[str],
     print()
     report = record.run.report()
     for sentence in [*report.get("text", []), *notes]:
-        print(sentence)
+        print(sentence.replace("\N{NO-BREAK SPACE}", " "))
     if "out_of_fold" in report:
         print(f"\n{'':<20} {'out of fold':>12}")
         for name, value in report["out_of_fold"]["metrics"].items():

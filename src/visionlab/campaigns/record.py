@@ -177,11 +177,12 @@ def summary(results: Results) -> dict[str, Any]:
         "counts": results.tally(),
         "objectives": [objective.metric for objective in results.objectives],
         "best": None,
+        "values": [child.values[0] for child in results.measured()],
         "text": findings(results),
     }
     if best is not None:
         content["best"] = {"number": best.number, "run": best.run, "settings": best.settings, "values": best.values}
-        found = estimate([child.values[0] for child in results.finished()])
+        found = estimate(content["values"])
         content["estimate"] = found._asdict() if found is not None else None
     return content
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from visionlab import project
-from visionlab.tracking.catalog import find_run
+from visionlab.tracking.catalog import find, find_run, is_campaign
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Compare runs with the first one: settings, code and machine, validation and test results. Differences on\n"
         "the same test images come with a bootstrap interval and McNemar's test. Writes a picture of the curves and\n"
-        "of what differs in the confusion matrices."
+        "of what differs in the confusion matrices. Campaigns of `repeat` or `crossval` are compared by their means."
     )
     parser.add_argument(
         "runs", nargs="+", metavar="RUN", help="a run id, a unique prefix, last, or best; two or more, the first is A"
@@ -27,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    found = [find_run(project.runs(), name) for name in arguments.runs]
+    named = [find(project.runs(), name) for name in arguments.runs]
+    if all(is_campaign(one.start()) for one in named):
+        from visionlab.campaigns.contrast import contrast
+
+        print("\n".join(contrast(named)))
+        return
+    found = [find_run(project.runs(), one.id) for one in named]
     from visionlab.comparison.sides import sides, why_not_the_same_test_images
     from visionlab.comparison.text import describe
     from visionlab.comparison.verdict import verdicts
