@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -127,9 +126,16 @@ def test_failures_are_recorded_with_their_reason_tried_again_and_do_not_end_the_
     assert all(child.settings["optimizer.lr"] == 1e30 for child in failed)
 
 
-def test_a_campaign_none_of_whose_runs_comes_to_an_end_fails_with_the_reason(campaign: Campaign, home: Path) -> None:
-    with pytest.raises(UserError, match=r"none: no run came to an end: .*data\.root"):
+def test_data_that_cannot_be_had_are_said_once_before_the_first_run(campaign: Campaign) -> None:
+    with pytest.raises(UserError, match=r"^data\.root: expected .*/nowhere"):
         campaign("grid", "none", "data=folder", "data.root=/nowhere", "model.hidden=[4],[8]")
+    assert run_of("none").status() == "FAILED"
+    assert members("none") == []
+
+
+def test_a_campaign_none_of_whose_runs_comes_to_an_end_fails_with_the_reason(campaign: Campaign) -> None:
+    with pytest.raises(UserError, match="none: no run came to an end: DivergedError"):
+        campaign("grid", "none", "optimizer=sgd", "optimizer.lr=1.0e+30,2.0e+30")
     assert run_of("none").status() == "FAILED"
 
 

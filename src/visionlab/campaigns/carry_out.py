@@ -74,6 +74,8 @@ def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> None:
             _fill(plan, study)
             record.begin()
             _introduce(plan, study)
+            if not study.is_done():
+                launcher.prepare(record.config, told)
             view = make_view(plan.carrying_out.workers)
             runner = Runner(plan, study, record, launcher, view, told)
             try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import submitit
 
+from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 
@@ -39,8 +40,8 @@ class ClusterLauncher:
                 f"campaign.slurm: expected settings that submitit can use here, given others: {said}"
             ) from None
 
-    def prepare(self) -> None:
-        """Nothing: each job imports its libraries by itself."""
+    def prepare(self, config: TrainConfig, told_to_stop: Callable[[], bool]) -> None:
+        """Nothing: each job imports its libraries by itself, and the data are where the jobs are."""
 
     def start(self, run: Run, slot: int) -> ClusterJob:
         return ClusterJob(self._executor.submit(_carry_out, str(run.path)))

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -20,6 +20,7 @@ from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 
 CHILD = "visionlab.campaigns.child"
+POLL_SECONDS = 0.05
 OUTPUT = "output.log"  # in a run's folder
 LIFELINE = "VISIONLAB_LIFELINE"  # the variable with the number of the file that ends when the campaign does
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -41,8 +42,12 @@ class Process(Protocol):
 class Launcher(Protocol):
     """A way of starting runs."""
 
-    def prepare(self) -> None:
-        """Do what takes time, once, so that no run has to wait for it or is timed meanwhile."""
+    def prepare(self, config: TrainConfig, told_to_stop: Callable[[], bool]) -> None:
+        """Do what takes time, once, so that no run has to wait for it or is timed meanwhile.
+
+        Raises:
+            UserError: the data set is not here and cannot be fetched, or is not as it should be.
+        """
 
     def start(self, run: Run, slot: int) -> Process:
         """Start a run.
@@ -105,11 +110,21 @@ class LocalLauncher:
         # its other end is held by nobody else, so it ends when this process does
         self._watched, self._held = self._context.Pipe(duplex=False)
 
-    def prepare(self) -> None:
-        if self._forking:
-            first = self._context.Process(target=_do_nothing)
-            first.start()
-            first.join()
+    def prepare(self, config: TrainConfig, told_to_stop: Callable[[], bool]) -> None:
+        if not self._forking:
+            return
+        answer, send = self._context.Pipe(duplex=False)
+        first = self._context.Process(target=_set_up_data, args=(config, self._watched, send))
+        first.start()
+        send.close()
+        while first.is_alive() and not told_to_stop():
+            first.join(POLL_SECONDS)
+        if first.is_alive():
+            _signal(first.pid, signal.SIGKILL, group=True)
+        first.join()
+        if answer.poll():
+            with contextlib.suppress(EOFError):  # it was ended, or broke: the runs will say of what
+                raise UserError(answer.recv())
 
     def start(self, run: Run, slot: int) -> Process:
         environment = {VISIBLE: ",".join(self._gpus[slot])} if self._gpus[slot] else {}
@@ -122,8 +137,20 @@ class LocalLauncher:
         self._watched.close()
 
 
-def _do_nothing() -> None:
-    """What the first forked process does: it begins when the server has imported everything."""
+def _set_up_data(config: TrainConfig, lifeline: Connection, answer: Connection) -> None:
+    """What the first forked process does, when the server has imported everything: fetch, check and decode the data.
+
+    So a data set that cannot be had is said once, and not by every run.
+    """
+    from visionlab.campaigns.child import end_with
+    from visionlab.training.build import build_data
+
+    os.setsid()
+    end_with(lifeline.fileno())
+    try:
+        build_data(config)
+    except UserError as error:
+        answer.send(str(error))
 
 
 def _run_forked(folder: str, lifeline: Connection, environment: dict[str, str]) -> None:

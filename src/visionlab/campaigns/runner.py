@@ -66,7 +66,7 @@ class Runner:
         self._active: dict[int, Active] = {}
         self._results = study.results(plan.kind)
         self._began = self._beaten = time.monotonic()
-        self._idle_until, self._is_done, self._is_prepared = 0.0, False, False
+        self._idle_until, self._is_done = 0.0, False
 
     def run(self) -> Results:
         """Go on until every configuration has a result, was pruned or given up, time is up, or it is told to stop."""
@@ -177,9 +177,6 @@ class Runner:
         for slot in free:
             if self._time_is_up() or time.monotonic() < self._idle_until:
                 return
-            if not self._is_prepared:
-                self._launcher.prepare()
-                self._is_prepared = True
             child = self._study.claim()
             if child is None:
                 self._idle_until = time.monotonic() + IDLE_SECONDS
