@@ -139,7 +139,7 @@ def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ..
                 proposals = proposals_of(space)
                 total = len(proposals)
             elif study.sampler == "random":
-                from visionlab.campaigns.study import draw
+                from visionlab.campaigns.distributions import draw
 
                 proposals = tuple(draw(space, total, study.seed))
             return Plan(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -96,11 +95,6 @@ def corners(space: Mapping[str, Parameter], every_value: bool = False) -> Iterat
 def is_active(parameter: Parameter, chosen: Mapping[str, Choice]) -> bool:
     """Whether a parameter's conditions are met by what was chosen for those before it."""
     return all(path in chosen and chosen[path] in values for path, values in parameter.when.items())
-
-
-def encode(value: Choice) -> str | int | float | bool | None:
-    """A choice as optuna's databases can hold it: lists as JSON."""
-    return json.dumps(value) if isinstance(value, list | tuple) else value
 
 
 def _some_corners(space: Mapping[str, Parameter]) -> list[Settings]:

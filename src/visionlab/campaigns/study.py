@@ -1,4 +1,4 @@
-"""The state of a campaign: an Optuna study in a database. The only importer of optuna.
+"""The state of a campaign: an Optuna study in a database.
 
 Whatever proposes the configurations, each is a trial. Those that are known beforehand (points of a grid, seeds, folds,
 random draws) are queued at once; those of TPE are asked for one by one. A trial's user attributes say what the runner
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import warnings
 import zlib
 from collections import defaultdict
@@ -28,22 +27,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from filelock import FileLock
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from visionlab.campaigns import algorithms
+from visionlab.campaigns.database import GRACE_SECONDS, connect
+from visionlab.campaigns.distributions import decode, encode, suggest
 from visionlab.campaigns.results import Child, Results, State
-from visionlab.campaigns.space import Settings, encode, is_active
-from visionlab.config.campaign import Choice, Objective, Parameter
-from visionlab.errors import UserError
-from visionlab.tracking.shipment_state import redacted
+from visionlab.campaigns.space import Settings
+from visionlab.config.campaign import Objective, Parameter
 
-DATABASE = "campaigns.db"
-# a trial of another machine that has not been heard of for GRACE is taken to be dead
-HEARTBEAT_SECONDS, GRACE_SECONDS = 15, 60
 ATTEMPTS = 2
 DEFINITION = "definition"
 SUPERFLUOUS = "superfluous"
@@ -87,7 +81,6 @@ class Study:
         self._space: Mapping[str, Parameter] = {}
         self._total, self._seed = 0, 0
         self._proposes = False
-        self._pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
 
     @classmethod
     def definition(cls, name: str, storage: str | None, folder: Path) -> dict[str, Any] | None:
@@ -113,18 +106,12 @@ class Study:
                 self._enqueue(settings, {"proposal": number})
 
     def search(self, space: Mapping[str, Parameter], total: int, seed: int) -> None:
-        """Let TPE (Bergstra et al. 2011; Watanabe 2023) propose `total` configurations of a space."""
+        """Let TPE propose `total` configurations of a space."""
         self._space, self._total, self._seed, self._proposes = space, total, seed, True
 
     def judge_by(self, pruner: str, epochs: int) -> None:
-        """Judge trials under way, of at most so many epochs, by median, hyperband (Li et al. 2018) or none."""
-        match pruner:
-            case "median":
-                self._study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4)
-            case "hyperband":
-                self._study.pruner = optuna.pruners.HyperbandPruner(max_resource=epochs)
-            case _:
-                self._study.pruner = optuna.pruners.NopPruner()
+        """Judge trials under way, of at most so many epochs, by median, hyperband or none."""
+        self._study.pruner = algorithms.pruner(pruner, epochs)
 
     def claim(self) -> Child | None:
         """Take a configuration to carry out; None where at this moment there is none to be taken."""
@@ -136,7 +123,8 @@ class Study:
             if not waiting and not (self._proposes and first_tries < self._total):
                 return None
             if self._proposes:
-                self._study.sampler = self._sampler(len(trials))
+                own = [zlib.crc32(self._owner.encode())] if self._is_shared else []
+                self._study.sampler = algorithms.tpe(self._seed, len(trials), *own)
             trial = self._study.ask()
             trial.set_user_attr("owner", self._owner)
             self._storage.record_heartbeat(trial._trial_id)
@@ -223,7 +211,7 @@ class Study:
             objectives=self._objectives,
             total=self._total,
             children=tuple(children),
-            importance=self._importance() if with_importance else {},
+            importance=algorithms.importance(self._study) if with_importance and self._space else {},
             log=tuple(path for path, parameter in self._space.items() if parameter.log),
             bounds={
                 path: bounds for path, parameter in self._space.items() if (bounds := parameter.bounds) is not None
@@ -291,12 +279,6 @@ class Study:
             if is_silent and trial.datetime_start is not None and trial.datetime_start < deadline:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _sampler(self, trials: int) -> optuna.samplers.BaseSampler:
-        """Of the next trial: seeded by how many there are, so that a campaign that goes on draws nothing twice."""
-        entropy = [self._seed, trials, *([zlib.crc32(self._owner.encode())] if self._is_shared else [])]
-        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
     def _suggest(self, trial: optuna.Trial) -> Settings:
         """The trial's settings: those it was queued with, or new ones, each parameter after those it depends on."""
         return suggest(trial, self._space)
@@ -323,83 +305,3 @@ class Study:
             )
             for trial in trials
         ]
-
-    def _importance(self) -> dict[str, float]:
-        finished = [trial for trial in self._trials() if trial.state == TrialState.COMPLETE]
-        if len(finished) < 4 or not self._space:
-            return {}
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-
-        def first(trial: FrozenTrial) -> float:
-            return float(trial.values[0])
-
-        try:
-            return dict(optuna.importance.get_param_importances(self._study, evaluator=evaluator, target=first))
-        except (ValueError, RuntimeError):
-            return {}  # no two runs differ in anything
-
-
-def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
-    """The database, which is made on first use: under a lock, as two processes at once would break it.
-
-    Raises:
-        UserError: it cannot be had.
-    """
-    optuna.logging.set_verbosity(logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used")
-    folder.mkdir(parents=True, exist_ok=True)
-    address = storage or f"sqlite:///{folder / DATABASE}"
-    try:
-        with FileLock(folder / f".{DATABASE}.lock"):
-            return optuna.storages.RDBStorage(
-                address,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                engine_kwargs={} if storage else {"connect_args": {"timeout": 60}},
-            )
-    except Exception as error:  # noqa: BLE001 - whatever a database's driver comes up with
-        said = redacted(str(error).replace(address, "…"))
-        raise UserError(f"study.storage: expected a database that can be opened, given one that says: {said}") from None
-
-
-def forget(name: str, folder: Path) -> None:
-    """Remove a campaign from the database in `folder`, if it is there; a shared database keeps what it has."""
-    if (folder / DATABASE).exists():
-        with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=name, storage=connect(None, folder))
-
-
-def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> Settings:
-    """Let a trial choose a value for each parameter whose conditions are met."""
-    settings: Settings = {}
-    for path, parameter in space.items():
-        if is_active(parameter, settings):
-            value = trial._suggest(path, distribution(parameter))
-            settings[path] = decode(parameter, value)
-    return settings
-
-
-def draw(space: Mapping[str, Parameter], total: int, seed: int) -> list[Settings]:
-    """`total` random configurations; of the same seed always the same, and more of them begin with the fewer."""
-    optuna.logging.set_verbosity(logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
-    return [suggest(study.ask(), space) for _ in range(total)]
-
-
-def distribution(parameter: Parameter) -> BaseDistribution:
-    """A parameter in optuna's terms."""
-    if parameter.choices is not None:
-        return CategoricalDistribution([encode(choice) for choice in parameter.choices])
-    if parameter.int_ is not None:
-        return IntDistribution(*parameter.int_, log=parameter.log, step=int(parameter.step or 1))
-    assert parameter.float_ is not None
-    return FloatDistribution(*parameter.float_, log=parameter.log, step=parameter.step)
-
-
-def decode(parameter: Parameter | None, value: Any) -> Choice:
-    """A value as the configuration has it: of choices the one that was encoded."""
-    if parameter is None or parameter.choices is None:
-        choice: Choice = value
-        return choice
-    return next(one for one in parameter.choices if encode(one) == value and type(encode(one)) is type(value))

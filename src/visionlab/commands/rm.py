@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
             if one.id in stored:
                 remove_from_store(states[one.id])
             if _is_campaign(one):
-                from visionlab.campaigns.study import forget
+                from visionlab.campaigns.database import forget
 
                 forget(one.id, project.runs())
             move_to_trash(one)
