@@ -45,7 +45,9 @@ def campaign(home: Path) -> Campaign:
     """Carry out a campaign of tiny runs in this process; what its database has of it then."""
 
     def begin(kind: str, name: str, *words: str, fresh: bool = False) -> Results:
-        carry_out(kind, [*(TINY if kind != "tune" else []), f"campaign.name={name}", *words], fresh)
+        said = {word.partition("=")[0] for word in words}
+        tiny = [word for word in TINY if word.partition("=")[0] not in said and kind != "tune"]
+        carry_out(kind, [*tiny, f"campaign.name={name}", *words], fresh)
         return results(name, kind)
 
     return begin

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 
 import pytest
 
 from tests.campaigns.conftest import Campaign, run_of
 from visionlab import project
 from visionlab.campaigns.best import best_config
+from visionlab.campaigns.carry_out import StopRequest
 from visionlab.comparison.summary import summaries
+from visionlab.config.load import load_train_config
 from visionlab.errors import UserError
 from visionlab.tracking import journal, predictions
 from visionlab.tracking.catalog import find_run
@@ -81,6 +84,48 @@ def test_another_campaign_of_the_same_name_is_refused_with_what_differs_or_begun
     assert [run.config().optimizer.lr for run in members("some")] == [0.01, 0.02]
     campaign("grid", "some", "optimizer.lr=0.01,0.03")  # goes on with the one that fits
     assert len(members("some-2")) == 2
+
+
+def test_fresh_goes_on_with_what_it_has_begun_and_begins_anew_when_that_is_done(campaign: Campaign) -> None:
+    campaign("repeat", "some", "seeds=1")
+    campaign("repeat", "some", "seeds=1", fresh=True)
+    begun = run_of("some-2").journal()
+    begun.append("status", status="KILLED", tags={})
+    campaign("repeat", "some", "seeds=2", fresh=True)
+    assert [len(members(name)) for name in ("some", "some-2", "some-3")] == [1, 2, 0]
+    campaign("repeat", "some", "seeds=3")  # the newest
+    assert len(members("some-2")) == 3
+
+
+def test_a_campaign_that_came_to_nothing_does_not_block_its_name(campaign: Campaign) -> None:
+    with pytest.raises(UserError, match="/nowhere"):
+        campaign("repeat", "some", "data=folder", "data.root=/nowhere", "seeds=1")
+    campaign("repeat", "some", "seeds=1")
+    assert run_of("some").status() == "FINISHED"
+    assert not run_of("some-2").path.exists()
+
+
+def test_the_name_of_a_run_is_left_to_it(campaign: Campaign) -> None:
+    run = Run.create(project.runs(), load_train_config(["experiment=digits"]))
+    writer = run.journal()
+    writer.append("start", run=run.id, params={}, tags={})
+    before = run.journal_file.read_bytes(), (run.path / "config.yaml").read_bytes()
+    with pytest.raises(UserError, match="expected a name that no run has"):
+        campaign("repeat", run.id, "seeds=1")
+    assert (run.journal_file.read_bytes(), (run.path / "config.yaml").read_bytes()) == before
+
+
+def test_signals_that_are_ignored_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        told = StopRequest()
+        with told.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not told()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert told()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_cross_validation_judges_every_training_image_once(campaign: Campaign) -> None:

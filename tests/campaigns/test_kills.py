@@ -104,7 +104,7 @@ def test_ten_kills_change_nothing(words: list[str]) -> None:
         process = start("killed", *words)
         goal = finished("killed") + generator.randint(1, 4)
         if parents_killed < 5:
-            if runs_killed < 5 and wait_for(lambda: training("killed"), process):
+            while runs_killed <= parents_killed and wait_for(lambda: training("killed"), process):
                 time.sleep(generator.random() * 0.4)
                 runs_killed += kill_one("killed", settings_killed, generator)
             if wait_for(lambda goal=goal: finished("killed") >= min(goal, TRIALS - 1), process):
@@ -118,8 +118,7 @@ def test_ten_kills_change_nothing(words: list[str]) -> None:
         output = process.communicate(timeout=300)[0]
         assert process.returncode == 0, output
         break
-    assert parents_killed >= 3
-    assert runs_killed >= 3
+    assert (parents_killed, runs_killed) == (5, 5)
 
     found, calm = results("killed", "tune"), results("calm", "tune")
     assert len(found.finished()) == TRIALS
@@ -164,6 +163,38 @@ def test_a_campaign_that_is_told_to_stop_stops_its_runs_and_goes_on_later(
     output = again.communicate(timeout=200)[0]
     assert again.returncode == 0, output
     assert len(results("stopped", "tune").finished()) == 3
+
+
+@pytest.mark.timeout(300)
+def test_the_default_search_comes_to_its_total_too() -> None:
+    words = [f"study.space={SPACE}", "study.trials=8", "study.pruner=median"]
+    for kills in range(3):
+        process = start("searched", *words)
+        assert wait_for(lambda kills=kills: finished("searched") >= 2 * kills + 1, process)
+        process.kill()
+        process.communicate()
+    again = start("searched", *words)
+    output = again.communicate(timeout=200)[0]
+    assert again.returncode == 0, output
+    found = results("searched", "tune")
+    tally = found.tally()
+    assert tally["finished"] + tally["pruned"] == 8
+    assert sorted({child.proposal for child in found.children}) == list(range(8))
+
+
+@pytest.mark.timeout(300)
+def test_the_death_of_the_server_that_runs_are_forked_from_leaves_none_behind() -> None:
+    words = [*RANDOM, "study.trials=2", "trainer.max_epochs=200"]
+    process = start("forked", *words)
+    assert wait_for(lambda: len(training("forked")) == 2, process)
+    time.sleep(1)
+    before = dict(training("forked"))
+    next(iter(before)).parent().kill()  # type: ignore[union-attr]
+    output = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, output
+    assert output.count("lost its server") == 2
+    assert not any(trainer.is_running() and trainer.status() != psutil.STATUS_ZOMBIE for trainer in before)
+    assert sum(run.status() == "FINISHED" for run in _runs("forked")) == 2
 
 
 def _runs(name: str) -> list[Run]:

@@ -39,8 +39,9 @@ def test_more_workers_than_gpus_are_refused_with_how_many_there_may_be() -> None
 def test_gpus_that_are_hidden_from_this_process_are_hidden_from_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "2,GPU-abc")
     assert _gpus() == ["2", "GPU-abc"]
-    monkeypatch.setenv(VISIBLE, "")
-    assert _gpus() == []
+    for nothing in ("", "-1", "-1,0"):
+        monkeypatch.setenv(VISIBLE, nothing)
+        assert _gpus() == []
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from visionlab.campaigns.plan import make_plan
+from visionlab.config.campaign import COSTS, Objective
 from visionlab.errors import ConfigError
 
 DIGITS = "experiment=digits"
@@ -58,7 +59,11 @@ def test_random_draws_are_the_same_for_the_same_seed_and_more_begin_with_the_few
             "study.trails: expected a known setting, given 3; did you mean study.t",
         ),
         ("tune", ["study=digits", "campaign.workers=0"], "campaign.workers: expected "),
-        ("tune", ["study=digits", "study.objectives=[{metric: test/accuracy}]"], "expected val/… or one of"),
+        (
+            "tune",
+            ["study=digits", "study.objectives=[{metric: test/accuracy}]"],
+            "expected a metric of validation or a cost",
+        ),
         ("tune", ["study=digits", "study.sampler=grid"], "space.optimizer.lr: sampler grid needs"),
         ("crossval", ["folds=1", DIGITS], "folds: expected "),
         ("crossval", [DIGITS, "model.widht=3"], "model.widht: expected a known setting, given 3"),
@@ -67,6 +72,15 @@ def test_random_draws_are_the_same_for_the_same_seed_and_more_begin_with_the_few
         ("grid", [DIGITS, "seed=1,2", "seed=3,4"], "seed: expected to be given once"),
         ("repeat", [DIGITS, "data.val_fraction=0"], "data.val_fraction: expected more than 0"),
         ("repeat", ["seeds=0", DIGITS], "seeds: expected "),
+        ("crossval", ["data.folds=10", DIGITS], "data.folds: is said by folds=…"),
+        ("tune", ["study=digits", "optimizer.lr=0.1"], "optimizer.lr: is searched by the study"),
+        ("tune", ["study=digits", "study.objectives=[{metric: val/acuracy}]"], "did you mean val/accuracy?"),
+        ("grid", [DIGITS, "trainer.devices=1,2"], "trainer.devices: expected a setting of the training"),
+        ("grid", [DIGITS, "data.val_fraction=0,0.2"], "data.val_fraction: expected more than 0"),
+        ("grid", [DIGITS, "model.width=8,16", "debug=true"], "debug: expected none in a campaign"),
+        ("grid", [DIGITS, "model.width=8,16", "campaign.name=.."], "campaign.name: expected"),
+        ("grid", [DIGITS, "model.width=8,16", "campaign.name=last"], "campaign.name: expected a name of its own"),
+        ("grid", [DIGITS, "model.width=8,16", "study.storage=postgresql://u@h/d?password=x"], "without a password"),
     ],
 )
 def test_a_mistake_is_a_line(kind: str, words: list[str], line: str) -> None:
@@ -85,7 +99,10 @@ def test_a_mistake_is_a_line(kind: str, words: list[str], line: str) -> None:
         ("{optimizer.momentum: {float: [0.1, 0.9], when: {optimizer: sgd}}}", "stands before it"),
         ("{optimizer.lr: {float: [0.1, 0.01]}}", "expected the least value before the greatest"),
         ("{optimizer.lr: {float: [0.1, 0.2], int: [1, 2]}}", "expected one of float, int and choices"),
-        ("{trainer.precision: {choices: [32-true, 16-mixed]}, trainer.accelerator: {choices: [cpu]}}", "16-mixed"),
+        (
+            "{loss: {choices: [cross_entropy, focal]}, data.augment.mixup: {float: [0.1, 0.2]}}",
+            "need loss=cross_entropy",
+        ),
     ],
 )
 def test_a_space_that_holds_an_invalid_configuration_is_refused_with_its_key(space: str, line: str) -> None:
@@ -107,6 +124,15 @@ def test_what_makes_a_campaign_another_one() -> None:
     assert make_plan("tune", ["study=digits", "study.trials=50", "campaign.workers=2"]).definition() == one
     assert make_plan("tune", ["study=digits", "trainer.max_epochs=3"]).definition() != one
     assert make_plan("tune", ["study=digits", "study.space.model.width.int=[8,64]"]).definition() != one
+
+
+def test_what_is_better_of_a_metric_is_the_default() -> None:
+    def direction(metric: str) -> str:
+        return Objective.model_validate({"metric": metric}).direction
+
+    assert [direction(name) for name in ("val/accuracy", "val/roc_auc", "val/top5_accuracy")] == ["maximize"] * 3
+    assert {direction(name) for name in ("val/loss", "val/calibration_error", *COSTS)} == {"minimize"}
+    assert Objective.model_validate({"metric": "val/loss", "direction": "maximize"}).direction == "maximize"
 
 
 def test_no_plan_imports_torch() -> None:

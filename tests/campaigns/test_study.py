@@ -158,6 +158,30 @@ def test_what_was_queued_is_tried_again_as_it_was(tmp_path: Path, monkeypatch: p
     assert [child.settings for child in found] == list(POINTS)
 
 
+def test_fewer_are_wanted_and_then_more_again(tmp_path: Path) -> None:
+    """What is beyond the total is neither carried out nor tried again for ever, and is not lost either."""
+    study = queued(tmp_path)
+    study.finish(claim(study).number, [0.1])
+    study.interrupt(claim(study).number)
+    fewer = open_study(tmp_path)
+    fewer.queue(SPACE, POINTS[:1])
+    assert fewer.claim() is None
+    assert fewer.is_done()
+    assert finish_all(queued(tmp_path)) != []
+    finished = queued(tmp_path).results("grid").finished()
+    assert sorted(child.proposal for child in finished) == [0, 1, 2]
+
+
+def test_a_search_for_fewer_and_then_more_again(tmp_path: Path) -> None:
+    study = searching(tmp_path, total=3)
+    study.finish(claim(study).number, [0.1])
+    study.interrupt(claim(study).number)
+    assert searching(tmp_path, total=1).claim() is None
+    assert searching(tmp_path, total=1).is_done()
+    assert len(finish_all(searching(tmp_path, total=4))) == 3
+    assert searching(tmp_path, total=4).is_done()
+
+
 def test_two_processes_on_one_study_share_its_total(tmp_path: Path) -> None:
     one, other = searching(tmp_path), searching(tmp_path)
     mine = [claim(one), claim(one), claim(one)]
@@ -234,7 +258,7 @@ def test_choices_of_every_kind_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_had_is_a_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"study\.storage: expected a database that can be opened"):
+    with pytest.raises(UserError, match=r"study\.storage: expected a database that can be opened, .*refused"):
         Study("some", "postgresql://nobody@127.0.0.1:9/none", tmp_path, (Objective(),), "here")
     with pytest.raises(UserError, match=r"study\.storage"):
         Study("some", "nonsense", tmp_path, (Objective(),), "here")

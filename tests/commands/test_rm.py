@@ -193,6 +193,9 @@ def test_a_campaign_is_removed_with_its_runs_and_its_study(
     Study("search", None, project.runs(), (Objective(),), "test").define({"kind": "grid"})
     campaign = make_campaign("search")
     members = [make_run(campaign="search") for _ in range(2)]
+    writer = campaign.journal()
+    for member in members:
+        writer.append("member", run=member.id)
     single = make_run()
     command("rm", "search", "--yes", "--disk-only")
     assert [run.path.exists() for run in (campaign, *members, single)] == [False, False, False, True]

@@ -10,6 +10,7 @@ import pytest
 import visionlab
 from tests.campaigns.conftest import TINY
 from visionlab import project
+from visionlab.config.campaign import VALIDATION
 from visionlab.config.load import load_train_config
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import PrunedRun, WithheldError
@@ -35,6 +36,7 @@ def test_it_is_judged_by_validation_and_never_asks_for_the_test_set(monkeypatch:
     report = run.report()
     assert "test" not in report
     assert report["latency_ms"] > 0
+    assert set(report["validation"]) - {"top5_accuracy"} == set(VALIDATION)
     found = predictions.load(run, predictions.VALIDATION)
     right = float((found.predicted == found.labels).mean())
     assert right == pytest.approx(report["validation"]["accuracy"])
@@ -52,6 +54,14 @@ def test_the_test_set_cannot_be_had_from_its_data(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(WithheldError):
         data.images("test")
     assert "test" not in data.sizes
+
+
+def test_one_that_is_not_wanted_any_more_does_not_begin() -> None:
+    run = prepare()
+    request_pruning(run)
+    with pytest.raises(PrunedRun):
+        train_member(run)
+    assert not run.journal_file.exists()
 
 
 def test_it_ends_within_a_step_when_it_is_to_be_pruned() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from visionlab import project
 from visionlab.campaigns.record import BEST
-from visionlab.config.load import change_config, read_config
+from visionlab.config.compose import Composed
+from visionlab.config.load import change_config, check, compose_train, read_config
 from visionlab.config.suggest import did_you_mean
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
@@ -13,8 +14,10 @@ from visionlab.errors import UserError
 def best_config(campaign: str, overrides: list[str]) -> TrainConfig:
     """The configuration in a campaign's `best.yaml`, on all training images: validation has nothing left to choose.
 
+    A folder of images that has a validation set of its own keeps it.
+
     Args:
-        overrides: `path=value` each, of any setting.
+        overrides: as on the command line of `visionlab train`; a component that is chosen begins with its own defaults.
 
     Raises:
         UserError: there is no such campaign, or it has not come to a best configuration.
@@ -29,7 +32,15 @@ def best_config(campaign: str, overrides: list[str]) -> TrainConfig:
             f"{did_you_mean(campaign, known) or there}"
         )
     config = read_config(file)
-    data = config.data.model_copy(update={"val_fraction": 0.0, "folds": None, "fold": 0})
+    data = config.data.model_copy(update={"fraction": 1.0, "val_fraction": 0.0, "folds": None, "fold": 0})
     trainer = config.trainer.model_copy(update={"early_stopping": None})
     config = config.model_copy(update={"name": f"best-{campaign}", "data": data, "trainer": trainer})
-    return change_config(config, overrides, None)
+    groups = [word for word in overrides if (project.conf() / word.partition("=")[0]).is_dir()]
+    if groups:
+        composed = compose_train(groups)
+        chosen = {word.partition("=")[0]: composed.values.get(word.partition("=")[0]) for word in groups}
+        content = Composed(
+            config.model_dump(mode="json") | chosen, composed.overrides, composed.sources, composed.mistakes
+        )
+        config = check(TrainConfig, content)
+    return change_config(config, [word for word in overrides if word not in groups], None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
 import sys
 import traceback
@@ -13,15 +14,17 @@ from types import FrameType
 from typing import Any
 
 from visionlab import project
+from visionlab.campaigns.database import forget
 from visionlab.campaigns.launcher import make_launcher
 from visionlab.campaigns.plan import Plan, make_plan
 from visionlab.campaigns.record import CampaignRecord
 from visionlab.campaigns.results import Results, State
 from visionlab.campaigns.runner import Runner, owner
 from visionlab.campaigns.study import Study
-from visionlab.campaigns.view import clock, make_view
+from visionlab.campaigns.view import clock, done, make_view
 from visionlab.comparison.measures import show
 from visionlab.errors import InterruptedRun, UserError
+from visionlab.tracking.run import Run
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDS: tuple[State, ...] = ("finished", "pruned", "failed")
@@ -39,7 +42,8 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # under nohup, not SIGHUP
+        before = {number: signal.signal(number, self._on_signal) for number in heeded}
         try:
             yield
         finally:
@@ -91,24 +95,30 @@ def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> None:
 def _choose_name(plan: Plan, fresh: bool) -> tuple[Plan, Study]:
     """The campaign of this name, or name-2, name-3, …, that is about the same; or a new one.
 
+    Of several that are about the same it is the newest, and a new one if that is done and `fresh`.
+
     Raises:
         UserError: there are some of this name, about something else, and a new one was not asked for.
     """
     differing: tuple[str, list[str]] | None = None
+    same: Plan | None = None
     for number in range(1, MOST_BESIDE):
         named = replace(plan, name=plan.name if number == 1 else f"{plan.name}-{number}")
         known = Study.definition(named.name, plan.storage, project.runs())
-        if not known:  # there is none, or its first process died before it could say what it is about
-            if differing is not None and not fresh:
-                break
-            study = Study(named.name, plan.storage, project.runs(), plan.objectives, owner())
-            study.define(plan.definition())
-            return named, study
-        difference = _difference(known, json.loads(json.dumps(plan.definition())))
-        if not difference and not fresh:
-            return named, Study(named.name, plan.storage, project.runs(), plan.objectives, owner())
-        differing = named.name, difference
-    assert differing is not None
+        if known is None:
+            break
+        difference = _difference(known, json.loads(json.dumps(plan.definition()))) if known else []
+        if not difference:
+            same = named
+        elif plan.storage is None and not _open(named).has_begun():
+            _forget(named)  # it came to nothing: its data could not be had, say
+            break
+        else:
+            differing = named.name, difference
+    if same is not None and not (fresh and _is_finished(same)):
+        return same, _defined(same)
+    if differing is None or fresh:
+        return named, _defined(named)
     name, lines = differing
     raise UserError(
         "\n".join(
@@ -119,6 +129,29 @@ def _choose_name(plan: Plan, fresh: bool) -> tuple[Plan, Study]:
             ]
         )
     )
+
+
+def _open(plan: Plan) -> Study:
+    return Study(plan.name, plan.storage, project.runs(), plan.objectives, owner())
+
+
+def _defined(plan: Plan) -> Study:
+    study = _open(plan)
+    study.define(plan.definition())
+    return study
+
+
+def _is_finished(plan: Plan) -> bool:
+    run = Run(project.runs() / plan.name)
+    return run.journal_file.exists() and run.status() == "FINISHED"
+
+
+def _forget(plan: Plan) -> None:
+    run = Run(project.runs() / plan.name)
+    if run.path.exists():
+        run.lock().release()  # nobody is at it
+        shutil.rmtree(run.path)
+    forget(plan.name, None, project.runs())
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -157,9 +190,9 @@ def _introduce(plan: Plan, study: Study) -> None:
 def _conclude(plan: Plan, record: CampaignRecord, results: Results, told: StopRequest, time_was_up: bool) -> None:
     notes = []
     if time_was_up:
-        left = plan.total - len(results.finished()) - results.tally()["pruned"]
+        left = plan.total - done(results)
         notes.append(
-            f"Time was up ({plan.minutes:g} minutes): {left} of {plan.total} were not begun; the same command goes on."
+            f"Time was up ({plan.minutes:g} minutes): {left} of {plan.total} are left; the same command goes on."
         )
     stopped = told.received is not None
     state = "stopped" if stopped else "finished" if results.finished() else "failed"

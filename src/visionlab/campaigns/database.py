@@ -27,23 +27,32 @@ def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
     optuna.logging.set_verbosity(logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed to be used")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: expected a folder that can be written to ({error.strerror}); set VISIONLAB_HOME to one"
+        ) from None
     address = storage or f"sqlite:///{folder / FILE_NAME}"
+    if address.startswith("postgresql://"):
+        address = address.replace(
+            "://", "+psycopg2://", 1
+        )  # the driver that is installed, not SQLAlchemy's first choice
     try:
         with FileLock(folder / f".{FILE_NAME}.lock"):
             return optuna.storages.RDBStorage(
                 address,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
-                engine_kwargs={} if storage else {"connect_args": {"timeout": 60}},
+                engine_kwargs={"pool_pre_ping": True} if storage else {"connect_args": {"timeout": 60}},
             )
     except Exception as error:  # noqa: BLE001 - whatever a database's driver comes up with
         said = redacted(str(error).replace(address, "…"))
         raise UserError(f"study.storage: expected a database that can be opened, given one that says: {said}") from None
 
 
-def forget(name: str, folder: Path) -> None:
-    """Remove a campaign from the database in `folder`, if it is there; a shared database keeps what it has."""
-    if (folder / FILE_NAME).exists():
+def forget(name: str, storage: str | None, folder: Path) -> None:
+    """Remove a campaign from the database, if it is there."""
+    if storage is not None or (folder / FILE_NAME).exists():
         with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=name, storage=connect(None, folder))
+            optuna.delete_study(study_name=name, storage=connect(storage, folder))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ from visionlab.tracking.run import Run
 
 CHILD = "visionlab.campaigns.child"
 POLL_SECONDS = 0.05
+LOST = 255  # as multiprocessing has it
 OUTPUT = "output.log"  # in a run's folder
 LIFELINE = "VISIONLAB_LIFELINE"  # the variable with the number of the file that ends when the campaign does
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -160,7 +162,10 @@ def _run_forked(folder: str, lifeline: Connection, environment: dict[str, str]) 
 
 
 class Forked:
-    """A run in a process forked from the server."""
+    """A run in a process forked from the server.
+
+    LOST is the exit code of one whose server was killed: it may go on, and has to be ended.
+    """
 
     def __init__(self, context: ForkServerContext, run: Run, lifeline: Connection, environment: dict[str, str]) -> None:
         self._process: ForkServerProcess = context.Process(
@@ -217,7 +222,8 @@ def _signal(pid: int | None, number: signal.Signals, group: bool = False) -> Non
 def _gpus() -> list[str]:
     """The GPUs that this process may use, by what CUDA calls them; found without initialising CUDA."""
     if VISIBLE in os.environ:
-        return [name for name in os.environ[VISIBLE].split(",") if name]
+        named = [name.strip() for name in os.environ[VISIBLE].split(",")]
+        return list(itertools.takewhile(lambda name: name and not name.startswith("-"), named))  # as CUDA reads it
     import pynvml
 
     try:

@@ -25,6 +25,7 @@ from visionlab.errors import ConfigError
 
 CONFIGS = {config.kind: config for config in CAMPAIGNS}
 AnyConfig = TuneConfig | CrossvalConfig | RepeatConfig | GridConfig
+LONGEST_NAME = 100
 # settings of a run that say where and how it is carried out, not what comes out
 INCIDENTAL = ("name", "tracking", "trainer.accelerator", "trainer.devices", "trainer.strategy")
 
@@ -116,8 +117,9 @@ def make_plan(kind: str, overrides: list[str]) -> Plan:
         rest = [*(word for word in config.study.overrides if _key(word) not in said), *rest]
         if config.study.experiment and not _chooses_experiment(rest):
             rest = [f"experiment={config.study.experiment}", *rest]
+    _check_words(config, rest, axes)
     plan = _plan(config, rest, axes)
-    _check_validation(plan)
+    _check_runs(plan)
     check_space(plan.base, plan.space)
     return plan
 
@@ -172,10 +174,38 @@ def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ..
     )
 
 
-def _check_validation(plan: Plan) -> None:
-    data = plan.base.config().data
-    if not data.may_validate:
-        raise ConfigError([f"data.val_fraction: expected more than 0, as {plan.kind} chooses by validation, given 0"])
+def _check_words(config: AnyConfig, rest: list[str], axes: dict[str, tuple[Any, ...]]) -> None:
+    """Refuse words about what the campaign itself decides: they would be ignored."""
+    varied: dict[str, str] = dict.fromkeys(axes, "is one of the settings that vary")
+    match config:
+        case TuneConfig(study=study):
+            varied |= dict.fromkeys(study.space, "is searched by the study: leave it out, or take it out of the space")
+        case CrossvalConfig():
+            varied |= {"data.folds": "is said by folds=…", "data.fold": "is each of them in turn"}
+    mistakes = [
+        f"{_key(word)}: {varied[_key(word)]}, given {word} [command line]" for word in rest if _key(word) in varied
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _check_runs(plan: Plan) -> None:
+    """Refuse what no campaign can vary, and runs that it cannot choose among."""
+    mistakes = [
+        f"{path}: expected a setting of the training, which this is not; it is the same for all runs"
+        for path in plan.space
+        if path.startswith((*INCIDENTAL, "debug"))
+    ]
+    config = plan.base.config()
+    if config.debug:
+        mistakes.append(f"debug: expected none in a campaign, given {config.debug}; debug a run with `visionlab train`")
+    if not config.data.may_validate:
+        mistakes.append(f"data.val_fraction: expected more than 0, as {plan.kind} chooses by validation, given 0")
+    longest = f"{plan.name}-{max(plan.total, 1000)}"
+    if len(longest) > LONGEST_NAME:
+        mistakes.append(f"campaign.name: expected a shorter one, given {plan.name}")
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def _replacing_the_space(words: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from visionlab.config.load import dump_config, flatten
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.tracking import provenance
+from visionlab.tracking.catalog import is_campaign
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run, write_atomically
@@ -38,6 +39,8 @@ class CampaignRecord:
     def __init__(self, plan: Plan) -> None:
         self._plan, self._config = plan, plan.base.config()
         self.run = Run(project.runs() / plan.name)
+        if self.run.journal_file.exists() and not is_campaign(self.run.start()):
+            raise UserError(f"campaign.name: expected a name that no run has, given {plan.name}")
         self.run.path.mkdir(parents=True, exist_ok=True)
         try:
             self._lock = self.run.lock()
@@ -114,15 +117,16 @@ class CampaignRecord:
             write_atomically(self.run.path / BEST, dump_config(self._plan.base.config(results.best.settings)))
             files.append(self.run.path / BEST)
         shutil.rmtree(self.run.figures, ignore_errors=True)
-        files += gallery.draw(results, self.run.figures)
         if results.kind == "crossval":
             from visionlab.campaigns.folds import join_folds
 
             runs = [Run(project.runs() / child.run) for child in results.finished()]
             here = [run for run in runs if run.path.exists()]  # others were trained on other machines
             files += join_folds(self.run, here, results.total)
-        files.append(
-            write_campaign_page(
+        try:
+            files += gallery.draw(results, self.run.figures)
+        finally:  # a picture that cannot be drawn takes no page along
+            page = write_campaign_page(
                 self.run.path,
                 results,
                 state=state,
@@ -131,9 +135,8 @@ class CampaignRecord:
                 origin=self.run.start(),
                 notes=notes,
             )
-        )
-        for file in [*files, self.run.path / "report.json"]:
-            self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
+            for file in [*files, page, self.run.path / "report.json"]:
+                self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
 
     def end(self, status: str, tags: dict[str, str], hurried: bool) -> bool | None:
         """Write the last word; whether MLflow has everything, None without tracking."""

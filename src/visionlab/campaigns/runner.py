@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from visionlab import project
 from visionlab.campaigns.follow import Follower, Outcome, outcome
-from visionlab.campaigns.launcher import Launcher, Process
+from visionlab.campaigns.launcher import LOST, OUTPUT, Launcher, Process
 from visionlab.campaigns.plan import Plan
 from visionlab.campaigns.record import CampaignRecord
 from visionlab.campaigns.results import Child, Results, State
@@ -106,6 +106,7 @@ class Runner:
             if ended.state == "finished" or (ended.state == "pruned" and not requested):
                 self._settle(child, run, ended)
             else:
+                request_pruning(run)  # a job of a cluster may not have begun yet
                 self._study.interrupt(child.number)
                 self._say(replace(child, state="interrupted"), "was interrupted; it begins anew")
 
@@ -122,6 +123,8 @@ class Runner:
             code = active.process.exit_code()
             if code is None:
                 continue
+            active.process.kill()  # what is left of it
+            _end_orphan(active.run)
             self._report_news(active)
             ended = outcome(active.run, code, self._plan.objectives)
             if active.late and ended.state != "finished":
@@ -130,7 +133,11 @@ class Runner:
             elif ended.state == "stopped":
                 ended = Outcome("failed", reason="somebody else has stopped it")
             del self._active[number]
-            self._settle(active.child, active.run, ended)
+            if code == LOST and ended.state == "failed":
+                self._study.interrupt(number)
+                self._say(replace(active.child, state="interrupted"), "lost its server; it begins anew")
+            else:
+                self._settle(active.child, active.run, ended)
             self._idle_until = 0.0
 
     def _settle(self, child: Child, run: Run, ended: Outcome) -> None:
@@ -161,6 +168,8 @@ class Runner:
             if self._report_news(active) and not active.pruned:
                 active.pruned = True
                 request_pruning(active.run)
+            if not (active.run.path / OUTPUT).exists():
+                active.began = time.monotonic()  # a job that waits for its turn
             if limit is not None and not active.late and time.monotonic() - active.began > 60 * limit:
                 active.late = True
                 active.process.kill()

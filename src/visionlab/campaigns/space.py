@@ -146,7 +146,8 @@ def _wanted(space: Mapping[str, Parameter], path: str, other: str) -> tuple[Choi
 
 def _collect(base: Base, settings: Settings, mistakes: dict[str, None]) -> None:
     try:
-        base.config(settings)
+        if not base.config(settings).data.may_validate:
+            raise ConfigError(["data.val_fraction: expected more than 0, as runs are chosen by validation"])
     except ConfigError as error:
         said = ", ".join(f"{path}={value}" for path, value in settings.items())
         for line in error.lines:

@@ -100,7 +100,7 @@ class Study:
     def queue(self, space: Mapping[str, Parameter], proposals: Sequence[Settings]) -> None:
         """Make sure that there is a trial for each of these configurations."""
         self._space, self._total, self._proposes = space, len(proposals), False
-        known = {trial.user_attrs.get("proposal") for trial in self._trials()}
+        known = {trial.user_attrs.get("proposal") for trial in self._trials() if not _is_left_out(trial)}
         for number, settings in enumerate(proposals):
             if number not in known:
                 self._enqueue(settings, {"proposal": number})
@@ -119,7 +119,7 @@ class Study:
             self._try_again()
             trials = self._trials()
             waiting = any(trial.state == TrialState.WAITING for trial in trials)
-            first_tries = sum("again" not in trial.user_attrs for trial in trials)
+            first_tries = sum(map(_is_first_try, trials))
             if not waiting and not (self._proposes and first_tries < self._total):
                 return None
             if self._proposes:
@@ -132,14 +132,18 @@ class Study:
             if proposal is None:
                 proposal = self._rank(trial.number)
                 trial.set_user_attr("proposal", proposal)
-            settings = self._suggest(trial)
             if self._is_superfluous(trial.number, proposal):
                 trial.set_user_attr("reason", SUPERFLUOUS)
                 self._study.tell(trial, state=TrialState.FAIL)
                 continue
+            settings = self._suggest(trial)
             self._trials_of_mine[trial.number] = trial
             attempt = trial.user_attrs.get("attempt", 0)
             return Child(trial.number, "running", settings, attempt=attempt, proposal=proposal)
+
+    def has_begun(self) -> bool:
+        """Whether any run was ever made."""
+        return any("run" in trial.user_attrs for trial in self._trials())
 
     def set_run(self, number: int, run: str) -> None:
         """Note which run carries out a trial."""
@@ -199,7 +203,7 @@ class Study:
         self._try_again()
         trials = self._trials()
         unfinished = any(trial.state in (TrialState.WAITING, TrialState.RUNNING) for trial in trials)
-        first_tries = sum("again" not in trial.user_attrs for trial in trials)
+        first_tries = sum(map(_is_first_try, trials))
         return not unfinished and first_tries >= self._total
 
     def results(self, kind: str, with_importance: bool = False) -> Results:
@@ -239,10 +243,10 @@ class Study:
         """
         tries: dict[int, list[FrozenTrial]] = defaultdict(list)
         for trial in self._trials():
-            if trial.user_attrs.get("reason") != SUPERFLUOUS:
+            if not _is_left_out(trial):
                 tries[self._proposal(trial)].append(trial)
         for proposal, trials in tries.items():
-            if any(trial.state != TrialState.FAIL for trial in trials):
+            if proposal >= self._total or any(trial.state != TrialState.FAIL for trial in trials):
                 continue
             failures = sum("reason" in trial.user_attrs for trial in trials)
             if failures < ATTEMPTS:
@@ -258,7 +262,7 @@ class Study:
 
     def _rank(self, number: int) -> int:
         """Which of the first tries a trial is."""
-        return sum("again" not in trial.user_attrs for trial in self._trials() if trial.number < number)
+        return sum(_is_first_try(trial) for trial in self._trials() if trial.number < number)
 
     def _is_superfluous(self, number: int, proposal: int) -> bool:
         """Whether a trial is beyond the total, or another process has the same configuration in hand."""
@@ -305,3 +309,11 @@ class Study:
             )
             for trial in trials
         ]
+
+
+def _is_left_out(trial: FrozenTrial) -> bool:
+    return bool(trial.user_attrs.get("reason") == SUPERFLUOUS)
+
+
+def _is_first_try(trial: FrozenTrial) -> bool:
+    return "again" not in trial.user_attrs and not _is_left_out(trial)

@@ -12,7 +12,7 @@ from visionlab import project
 from visionlab.comparison.table import aligned
 from visionlab.errors import UserError
 from visionlab.tracking import journal, shipment_state
-from visionlab.tracking.catalog import all_runs, campaign_of, find_run, is_campaign
+from visionlab.tracking.catalog import find_run, is_campaign
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment_state import ShipmentState
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
             if _is_campaign(one):
                 from visionlab.campaigns.database import forget
 
-                forget(one.id, project.runs())
+                forget(one.id, None, project.runs())  # a shared database keeps what it has
             move_to_trash(one)
             print(f"removed {one.id}")
     empty_trash(project.runs())
@@ -75,8 +75,9 @@ def _with_members(run: Run) -> list[Run]:
     """A run or, of a campaign, its runs and then the campaign itself."""
     if not _is_campaign(run):
         return [run]
-    members = [one for one in all_runs(project.runs()) if campaign_of(one.start()) == run.id]
-    return [*members, run]
+    records = journal.read(run.journal_file)[0]
+    members = [Run(run.path.with_name(record["run"])) for record in records if record["kind"] == "member"]
+    return [*(one for one in members if one.path.exists()), run]
 
 
 def _is_campaign(run: Run) -> bool:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
+from visionlab.comparison.measures import less_is_better
 from visionlab.config.base import Section
+from visionlab.config.suggest import did_you_mean
 
 Number = int | float
 Choice = str | int | float | bool | None | tuple[Any, ...]
+# what validation measures, beside top-k accuracy; and what is only known of a run as a whole
+VALIDATION = (
+    "accuracy",
+    "precision",
+    "recall",
+    "specificity",
+    "false_positive_rate",
+    "f1",
+    "roc_auc",
+    "calibration_error",
+    "loss",
+)
+COSTS = ("model.parameters", "training_seconds", "latency_ms")
+NAME = r"^\w[\w-]{0,79}$"  # it is a folder's name too
+WORDS = ("last", "best")  # by which runs are found
 LEAVES = ("float", "int", "choices")
 
 
@@ -72,7 +90,8 @@ class Parameter(Section):
             return tuple(range(int(low), int(high) + 1, int(self.step or 1)))
         if self.step is None:
             return None
-        return tuple(low + i * self.step for i in range(int((high - low) / self.step + 1e-9) + 1))
+        count = int((high - low) / self.step + 1e-9) + 1
+        return tuple(min(high, round(low + i * self.step, 12)) for i in range(count))
 
 
 class Objective(Section):
@@ -82,15 +101,25 @@ class Objective(Section):
         "val/accuracy",
         description="val/… at the epoch that is chosen, model.parameters, training_seconds, or latency_ms of one image",
     )
-    direction: Literal["maximize", "minimize"] = "maximize"
+    direction: Literal["maximize", "minimize"] = Field(
+        "maximize", description="by default what is better of the metric"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_better(cls, content: Any) -> Any:
+        metric = content.get("metric") if isinstance(content, dict) else None
+        if isinstance(metric, str) and "direction" not in content and (metric in COSTS or less_is_better(metric)):
+            return content | {"direction": "minimize"}
+        return content
 
     @field_validator("metric")
     @classmethod
-    def _not_of_the_test_set(cls, metric: str) -> str:
-        known = ("model.parameters", "training_seconds", "latency_ms")
-        if metric not in known and not metric.startswith("val/"):
-            others = ", ".join(known)
-            raise ValueError(f"expected val/… or one of {others}, given {metric!r}: choosing is by validation")
+    def _known_and_not_of_the_test_set(cls, metric: str) -> str:
+        known = [*(f"val/{name}" for name in VALIDATION), *COSTS]
+        if metric not in known and not re.fullmatch(r"val/top\d+_accuracy", metric):
+            hint = did_you_mean(metric, known) or f"; there are {', '.join(known)}"
+            raise ValueError(f"expected a metric of validation or a cost, given {metric!r}{hint}")
         return metric
 
 
@@ -104,7 +133,8 @@ class StorageConfig(Section):
     @field_validator("storage")
     @classmethod
     def _no_password(cls, storage: str | None) -> str | None:
-        if storage is not None and urlsplit(storage).password:
+        parts = urlsplit(storage or "")
+        if parts.password or "password" in parts.query:
             raise ValueError(
                 "expected an address without a password, which would be recorded; set PGPASSWORD in the environment, "
                 "or use ~/.pgpass"
@@ -115,7 +145,7 @@ class StorageConfig(Section):
 class StudyConfig(StorageConfig):
     """A search: what varies, what is sought, how, and how long."""
 
-    name: str = Field(pattern=r"^[\w.-]{1,80}$", description="of the campaign, unless campaign.name says another")
+    name: str = Field(pattern=NAME, description="of the campaign, unless campaign.name says another")
     experiment: str | None = Field(None, description="of conf/experiment/, that all runs build on")
     overrides: tuple[str, ...] = Field((), description="of all runs, as on the command line, which may say otherwise")
     space: dict[str, Parameter] = Field(min_length=1, description="by dotted path")
@@ -164,7 +194,15 @@ class StudyConfig(StorageConfig):
 class CampaignConfig(Section):
     """How the runs of a campaign are carried out."""
 
-    name: str | None = Field(None, pattern=r"^[\w.-]{1,80}$", description="by default made of the command's words")
+    name: str | None = Field(None, pattern=NAME, description="by default made of the command and the experiment")
+
+    @field_validator("name")
+    @classmethod
+    def _no_word_for_runs(cls, name: str | None) -> str | None:
+        if name in WORDS:
+            raise ValueError(f"expected a name of its own, given {name!r}, which is a word for a run")
+        return name
+
     workers: int = Field(1, ge=1, description="runs at a time")
     minutes_per_run: float | None = Field(None, gt=0, description="a run that takes longer is stopped, and has failed")
     launcher: Literal["local", "slurm"] = "local"

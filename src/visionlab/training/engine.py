@@ -12,8 +12,8 @@ from torch import nn
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.errors import UserError
-from visionlab.tracking.member import Member
+from visionlab.errors import PrunedRun, UserError
+from visionlab.tracking.member import Member, is_to_be_pruned
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
@@ -62,6 +62,8 @@ def train_member(run: Run) -> None:
     Raises:
         as `train`; PrunedRun when its campaign has ended it early.
     """
+    if is_to_be_pruned(run):
+        raise PrunedRun  # before it began
     member = Member.load(run)
     if member.threads is not None:
         torch.set_num_threads(member.threads)
@@ -90,7 +92,8 @@ def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | Non
                 evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
             elif member.latency and recording.run is not None:
                 image = next(iter(datamodule.evaluation_loader("val", 1))).images
-                recording.run.add_to_report(latency_ms=latency_ms(module, image))
+                device = {"gpu": "cuda"}.get(config.trainer.accelerator, config.trainer.accelerator)
+                recording.run.add_to_report(latency_ms=latency_ms(module.to(device), image))
             recording.conclude()
     return recording.run
 
