@@ -2,7 +2,7 @@
 
 Who goes where is decided by content: each unit (an image with all its copies, or a whole group) has a place in an order
 drawn by hashing its content with the seed. So a split does not depend on the order of the files, and adding an image
-moves hardly any other.
+moves hardly any other from the side it is on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def split_fold(source: ImageSet, hashes: list[bytes], fold: int, folds: int, see
         source, hashes: as for `split`.
         fold: from 0; the parts of all folds are the whole, and no image is in two of them.
         folds: how many.
-        seed: another seed gives other parts.
+        seed: another seed gives other parts; so may another image, as parts of equal size fix no image's place.
 
     Returns:
         The indices that remain and the indices split off, both in rising order. Of every class the parts have the same
