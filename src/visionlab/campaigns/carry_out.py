@@ -54,7 +54,7 @@ class StopRequest:
         if self.received is not None:
             raise InterruptedRun(number)
         self.received = number
-        print("\nvisionlab: stopping the runs; once more stops at once", file=sys.stderr, flush=True)
+        print("", "visionlab: stopping the runs; once more stops at once", sep="\n", file=sys.stderr, flush=True)
 
 
 def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> None:
