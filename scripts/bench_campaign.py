@@ -11,8 +11,8 @@ fresh           `visionlab train` with the same settings, one process after the 
 loop            the same runs one after the other in one process that has everything imported, asked for and told by an
                 in-memory Optuna study: what there is to be had without processes, and without surviving a crash
 
-`fresh` and `loop` test each run once and ask git for the state of the code, as `visionlab train` does; the runs of a campaign
-are not tested, and the state of the code is found out once. Drawing the pictures at the end of a campaign does not count.
+`fresh` and `loop` test each run once and ask git for the state of the code, as `visionlab train` does; the runs of a
+campaign are not tested, and the state of the code is found out once. Pictures are drawn after the clock has stopped.
 
 Each round measures every arm once, in an order that changes from round to round. Ratios are taken within rounds.
 """
