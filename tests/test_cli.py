@@ -81,6 +81,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_debugging_shows_the_whole_traceback(cli: Cli) -> None:
     done = cli("train", "data=folder", "data.root=nowhere", "debug=true")
     assert done.returncode != 0

@@ -145,6 +145,7 @@ def test_cross_validation_judges_every_training_image_once(campaign: Campaign) -
     assert (run_of("folds").figures / "validation_confusion_matrix.png").exists()
 
 
+@pytest.mark.slow
 def test_a_search_prunes_and_its_pruned_runs_are_finished(campaign: Campaign) -> None:
     # one after the other: the median is that of those before, and the last one learns nothing
     space = "{optimizer.lr: {choices: [0.01, 0.011, 0.012, 0.013, 1.0e-7]}}"

@@ -27,6 +27,7 @@ def test_without_cifar10_the_first_run_trains_on_the_digits_and_says_so(cli: Cli
     assert run.status() == "FINISHED"
 
 
+@pytest.mark.slow
 def test_an_explicit_experiment_fails_instead_and_leaves_no_run(cli: Cli) -> None:
     started = time.monotonic()
     done = cli("train", "experiment=cifar10_cnn", NOWHERE, *QUICK)

@@ -90,6 +90,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit() -> None:
     assert any(not torch.equal(a, b) for a, b in zip(weights(first).values(), weights(other).values(), strict=True))
 
 
+@pytest.mark.slow
 def test_tracking_off_never_imports_mlflow() -> None:
     code = "import sys; from visionlab.cli import main; main(sys.argv[1:]); assert 'mlflow' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, "train", *TINY], capture_output=True, text=True, check=False)
