@@ -6,6 +6,8 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import pytest
+
 from visionlab import project
 from visionlab.tracking.catalog import all_runs
 
