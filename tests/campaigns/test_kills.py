@@ -102,7 +102,7 @@ def test_ten_kills_change_nothing(words: list[str]) -> None:
     runs_killed = parents_killed = 0
     while True:
         process = start("killed", *words)
-        goal = finished("killed") + generator.randint(1, 4)
+        goal = finished("killed") + generator.randint(1, 2)
         if parents_killed < 5:
             while runs_killed <= parents_killed and wait_for(lambda: training("killed"), process):
                 time.sleep(generator.random() * 0.4)
