@@ -4,8 +4,8 @@
     python scripts/bench_campaign.py --rounds 7 --trials 40
 
 ours-1, ours-2  a campaign with one worker and with two: every run in a process of its own, with a folder, a journal and
-                checkpoints, its state in a database. The first run of each worker does not count: it waits for the
-                libraries to be imported, once a campaign.
+                checkpoints, its state in a database. The clock starts after the libraries were imported, once for all,
+                and after the first run of each worker has started.
 fresh           `visionlab train` with the same settings, one process after the other, counted as a whole, as a shell
                 loop or a launcher of jobs would do it
 loop            the same runs one after the other in one process that has everything imported, asked for and told by an
@@ -95,7 +95,7 @@ def ours(workers: int, trials: int) -> float:
     ended = [journal.last(run / journal.FILE_NAME) for run in runs]
     assert [record and record.get("status") for record in ended] == ["FINISHED"] * trials
     first_steps.extend(first_step(run) - (run / "member.json").stat().st_mtime for run in runs)
-    # the second one: when the first began, the libraries were yet to be imported
+    # of the second one of a worker, so that no start-up is in it
     began = sorted((run / "member.json").stat().st_mtime for run in runs)[workers]
     last = max(record["time"] for record in ended if record is not None)
     return (last / 1000 - began) * trials / (trials - workers)

@@ -38,6 +38,18 @@ def claim(study: Study) -> Child:
     return child
 
 
+def die_while_claiming(study: Study, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a trial behind as a process does that is killed at that moment."""
+
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(studies.optuna.Trial if moment == "set_user_attr" else Study, moment, die)
+        with pytest.raises(KeyboardInterrupt):
+            study.claim()
+
+
 def finish_all(study: Study) -> list[Child]:
     """Carry out what is left, one after the other, by a made-up result."""
     done = []
@@ -123,13 +135,7 @@ def test_a_process_that_dies_while_it_takes_a_trial_loses_none(
 ) -> None:
     study = searching(tmp_path)
 
-    def die(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(studies.optuna.Trial if moment == "set_user_attr" else Study, moment, die)
-        with pytest.raises(KeyboardInterrupt):
-            study.claim()
+    die_while_claiming(study, moment, monkeypatch)
     later = searching(tmp_path)
     for child in later.left_behind():
         later.interrupt(child.number)
@@ -143,13 +149,7 @@ def test_a_process_that_dies_while_it_takes_a_trial_loses_none(
 def test_what_was_queued_is_tried_again_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     study = queued(tmp_path)
 
-    def die(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(studies.optuna.Trial if moment == "set_user_attr" else Study, moment, die)
-        with pytest.raises(KeyboardInterrupt):
-            study.claim()
+    die_while_claiming(study, moment, monkeypatch)
     later = queued(tmp_path)
     for child in later.left_behind():
         later.interrupt(child.number)

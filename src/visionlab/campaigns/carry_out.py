@@ -17,7 +17,7 @@ from visionlab import project
 from visionlab.campaigns.database import forget
 from visionlab.campaigns.launcher import make_launcher
 from visionlab.campaigns.plan import Plan, make_plan
-from visionlab.campaigns.record import CampaignRecord
+from visionlab.campaigns.record import BEST, CampaignRecord
 from visionlab.campaigns.results import Results, State
 from visionlab.campaigns.runner import Runner, owner
 from visionlab.campaigns.study import Study
@@ -151,7 +151,7 @@ def _forget(plan: Plan) -> None:
     if run.path.exists():
         run.lock().release()  # nobody is at it
         shutil.rmtree(run.path)
-    forget(plan.name, None, project.runs())
+    forget(plan.name, project.runs())
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -241,7 +241,7 @@ def _say(plan: Plan, record: CampaignRecord, results: Results, notes: list[str],
     counts = [f"{states[state]} {state}" for state in ENDS if states[state]]
     seconds = sum(child.seconds or 0 for child in results.children)
     print(f"\nruns      {', '.join(counts) or 'none'}, of {plan.total}; {clock(seconds)} of training processes")
-    if (record.run.path / "best.yaml").exists() and results.best is not None:
+    if (record.run.path / BEST).exists() and results.best is not None:
         print(
             f"best      {results.best.run}; `visionlab train campaign_best={plan.name}` trains it on all and tests it"
         )

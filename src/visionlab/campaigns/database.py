@@ -35,9 +35,8 @@ def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
         ) from None
     address = storage or f"sqlite:///{folder / FILE_NAME}"
     if address.startswith("postgresql://"):
-        address = address.replace(
-            "://", "+psycopg2://", 1
-        )  # the driver that is installed, not SQLAlchemy's first choice
+        # the driver that is installed, not SQLAlchemy's first choice
+        address = address.replace("://", "+psycopg2://", 1)
     try:
         with FileLock(folder / f".{FILE_NAME}.lock"):
             return optuna.storages.RDBStorage(
@@ -51,8 +50,8 @@ def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
         raise UserError(f"study.storage: expected a database that can be opened, given one that says: {said}") from None
 
 
-def forget(name: str, storage: str | None, folder: Path) -> None:
-    """Remove a campaign from the database, if it is there."""
-    if storage is not None or (folder / FILE_NAME).exists():
+def forget(name: str, folder: Path) -> None:
+    """Remove a campaign from the database in `folder`, if it is there; a shared database keeps what it has."""
+    if (folder / FILE_NAME).exists():
         with contextlib.suppress(KeyError):
-            optuna.delete_study(study_name=name, storage=connect(storage, folder))
+            optuna.delete_study(study_name=name, storage=connect(None, folder))

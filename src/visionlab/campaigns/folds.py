@@ -28,14 +28,13 @@ def join_folds(campaign: Run, runs: Sequence[Run], folds: int) -> list[Path]:
 
     from visionlab.figures.confusion import save_confusion
     from visionlab.figures.per_class import save_per_class
+    from visionlab.figures.ranking import positive_label
     from visionlab.training.metrics import ClassifierMetrics
     from visionlab.training.results import confusion_columns
 
     classes = _classes(runs[0])
     config = runs[0].config()
-    positive = None
-    if len(classes) == 2:
-        positive = 1 if config.data.positive_class is None else classes.index(config.data.positive_class)
+    positive = positive_label(classes, config.data.positive_class)
     probabilities = np.concatenate([part.probabilities for part in parts])  # (N, K)
     labels = np.concatenate([part.labels for part in parts])  # (N,)
     metrics = ClassifierMetrics(torch.nn.NLLLoss(), len(classes), config.task.top_k, positive)

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
             if _is_campaign(one):
                 from visionlab.campaigns.database import forget
 
-                forget(one.id, None, project.runs())  # a shared database keeps what it has
+                forget(one.id, project.runs())
             move_to_trash(one)
             print(f"removed {one.id}")
     empty_trash(project.runs())
