@@ -187,8 +187,9 @@ def test_the_death_of_the_server_that_runs_are_forked_from_leaves_none_behind() 
     words = [*RANDOM, "study.trials=2", "trainer.max_epochs=200"]
     process = start("forked", *words)
     assert wait_for(lambda: len(training("forked")) == 2, process)
-    time.sleep(1)
-    before = dict(training("forked"))
+    before = training("forked")
+    for trainer in before:
+        trainer.suspend()  # so that none comes to its end before its server does
     next(iter(before)).parent().kill()  # type: ignore[union-attr]
     output = process.communicate(timeout=200)[0]
     assert process.returncode == 0, output

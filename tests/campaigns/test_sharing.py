@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_two_machines_share_the_total_of_a_study(postgresql: str, tmp_path: Path
     assert len(shares[0] | shares[1]) == 10
     for name, share in zip(("one", "other"), shares, strict=True):
         assert all(Run(tmp_path / name / "runs" / run).status() == "FINISHED" for run in share)
+
+
+@pytest.mark.timeout(120)
+def test_machines_that_come_first_at_the_same_time_make_the_tables_once(postgresql: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from visionlab.campaigns.database import connect\n"
+        "time.sleep(float(sys.argv[3]) - time.time())\n"
+        "connect(sys.argv[1], pathlib.Path(sys.argv[2]))\n"
+    )
+    at_once = str(time.time() + 10)
+    machines = [
+        subprocess.Popen([sys.executable, "-c", code, postgresql, str(tmp_path / str(number)), at_once])
+        for number in range(6)
+    ]
+    assert [machine.wait(100) for machine in machines] == [0] * 6
 
 
 @pytest.mark.timeout(300)

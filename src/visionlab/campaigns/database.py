@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+import sqlalchemy
 from filelock import FileLock
 
 from visionlab.errors import UserError
@@ -16,6 +18,8 @@ from visionlab.tracking.shipment_state import redacted
 FILE_NAME = "campaigns.db"
 # a trial of another machine that has not been heard of for GRACE is taken to be dead
 HEARTBEAT_SECONDS, GRACE_SECONDS = 15, 60
+# a lock of the database itself, which ends with the connection that took it; the number is ours, chosen at random
+LOCKS = {"postgresql": "SELECT pg_advisory_lock(7316042285)", "mysql": "SELECT GET_LOCK('visionlab', 60)"}
 
 
 def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
@@ -38,7 +42,7 @@ def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
         # the driver that is installed, not SQLAlchemy's first choice
         address = address.replace("://", "+psycopg2://", 1)
     try:
-        with FileLock(folder / f".{FILE_NAME}.lock"):
+        with FileLock(folder / f".{FILE_NAME}.lock"), _alone(address):
             return optuna.storages.RDBStorage(
                 address,
                 heartbeat_interval=HEARTBEAT_SECONDS,
@@ -48,6 +52,19 @@ def connect(storage: str | None, folder: Path) -> optuna.storages.RDBStorage:
     except Exception as error:  # noqa: BLE001 - whatever a database's driver comes up with
         said = redacted(str(error).replace(address, "…"))
         raise UserError(f"study.storage: expected a database that can be opened, given one that says: {said}") from None
+
+
+@contextlib.contextmanager
+def _alone(address: str) -> Iterator[None]:
+    """Keep other machines from making the tables at the same time."""
+    statement = LOCKS.get(sqlalchemy.make_url(address).get_backend_name())
+    if statement is None:
+        yield
+        return
+    engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(statement))
+        yield
 
 
 def forget(name: str, folder: Path) -> None:
