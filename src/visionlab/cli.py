@@ -30,6 +30,8 @@ COMMANDS = {
     "config": "print the resolved configuration",
     "lr-find": "find a learning rate to start from",
     "sync": "send to MLflow what a run could not",
+    "gather": "gather a training set from the web, clean it, and say where each image is from",
+    "data": "bring the held-out test set of cats and dogs onto this machine",
     "doctor": "look at the machine, the data sets, the store and the runs; say what to do",
     "schema": "write the JSON schemas that editors complete conf/**/*.yaml with",
 }

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from visionlab.config.data import DigitsConfig
+from visionlab.data import datamodule as data
 from visionlab.data.datamodule import ImageDataModule, Raw
 from visionlab.data.images import ImageSet, content_hashes
+from visionlab.data.mapped import MappedImages
 from visionlab.errors import UserError
 
 
@@ -37,7 +41,9 @@ def join(*sets: ImageSet) -> ImageSet:
 
 def prepared(train: ImageSet, test: ImageSet | None = None, val: ImageSet | None = None, **settings: Any) -> Given:
     names = settings.pop("classes", ("cat", "dog"))
-    statistics = {key: settings.pop(key) for key in ("mean", "std", "test_fraction", "notes") if key in settings}
+    statistics = {
+        key: settings.pop(key) for key in ("mean", "std", "test_fraction", "notes", "side", "origin") if key in settings
+    }
     datamodule = Given(Raw(train, test, names, val=val, **statistics), **settings)
     datamodule.setup()
     return datamodule
@@ -322,6 +328,80 @@ def test_one_batch_is_trained_and_validated_on() -> None:
     datamodule.keep_one_batch()
     assert datamodule.sizes == {"train": 8, "val": 8, "test": 10}
     assert torch.equal(datamodule.images("train").images, datamodule.images("val").images)
+
+
+def mapped(images: ImageSet, file: Path) -> ImageSet:
+    np.save(file, np.asarray(images.images))
+    return ImageSet(MappedImages(np.load(file, mmap_mode="r")), images.labels)
+
+
+@pytest.mark.parametrize(("left", "processes", "stays"), [(15_359, 1, True), (15_361, 1, False), (30_719, 2, True)])
+def test_images_stay_in_their_file_where_they_would_fill_half_of_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, processes: int, stays: bool
+) -> None:
+    monkeypatch.setattr(data, "available_memory", lambda: left)
+    part = mapped(some(200), tmp_path / "train.npy")
+    datamodule = prepared(part, mapped(some(10, seed=1), tmp_path / "test.npy"), val_fraction=0.2)
+    for name in datamodule.sizes:
+        assert isinstance(datamodule.images(name).images, MappedImages)
+    datamodule.place(torch.device("cpu"), 0, processes, channels_last=False)
+    # 160 images of 48 bytes to train on, and 10 to test on
+    assert isinstance(datamodule.images("train").images, MappedImages) == stays
+    assert isinstance(datamodule.images("test").images, Tensor)
+
+
+@pytest.mark.parametrize("left", [0, 2**40])
+def test_where_the_images_are_makes_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    monkeypatch.setattr(data, "available_memory", lambda: left)
+    settings: dict[str, Any] = {
+        "val_fraction": 0.2,
+        "batch_size": 12,
+        "eval_batch_size": 7,
+        "augment": {"crop_scale": (0.5, 1.0), "flip": "alternating", "mixup": 0.3},
+    }
+    expected = prepared(some(90), some(20, seed=1), **settings)
+    train, test = mapped(some(90), tmp_path / "train.npy"), mapped(some(20, seed=1), tmp_path / "test.npy")
+    found = prepared(train, test, **settings)
+    for datamodule in (expected, found):
+        datamodule.place(torch.device("cpu"), 0, 1, channels_last=True)
+    assert isinstance(found.images("train").images, MappedImages) == (left == 0)
+    assert found.fingerprint == expected.fingerprint
+    assert found.sizes == expected.sizes
+    assert torch.equal(found.mean, expected.mean)
+    assert torch.equal(found.std, expected.std)
+    assert torch.equal(found.pixels("test", [3, 1]), expected.pixels("test", [3, 1]))
+    for name in ("train", "val", "test"):
+        pairs = zip(*(getattr(one, f"{name}_dataloader")() for one in (found, expected)), strict=True)
+        for ours, theirs in pairs:
+            assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def test_a_run_goes_on_in_the_middle_of_an_epoch_of_mapped_images(tmp_path: Path) -> None:
+    datamodule = prepared(mapped(some(90), tmp_path / "train.npy"), some(10, seed=1), batch_size=10)
+    whole = [batch.images for batch in datamodule.train_dataloader()]
+    loader = datamodule.train_dataloader()
+    loader.load_state_dict({"done": 5})
+    assert all(torch.equal(a.images, b) for a, b in zip(loader, whole[5:], strict=True))
+    assert loader.state_dict() == {"done": 8}
+
+
+def test_one_batch_of_mapped_images_is_kept(tmp_path: Path) -> None:
+    datamodule = prepared(mapped(some(90), tmp_path / "train.npy"), some(10, seed=1), batch_size=10)
+    datamodule.keep_one_batch()
+    assert datamodule.sizes == {"train": 10, "val": 10, "test": 10}
+
+
+def test_where_the_images_come_from_is_kept() -> None:
+    assert prepared(some(40), some(10, seed=1)).origin == {}
+    assert prepared(some(40), some(10, seed=1), origin={"manifest": "ab12"}).origin == {"manifest": "ab12"}
+
+
+def test_larger_images_are_seen_in_part() -> None:
+    datamodule = prepared(some(40), some(10, seed=1), side=3)
+    assert datamodule.image_shape == (3, 3, 3)
+    assert {batch.images.shape for batch in datamodule.val_dataloader()} == {(4, 3, 3, 3)}
+    assert {batch.images.shape for batch in datamodule.train_dataloader()} == {(36, 3, 3, 3)}
+    assert torch.equal(datamodule.pixels("test", [4]), datamodule.images("test").images[[4], :, :3, :3])
 
 
 def test_the_positive_class() -> None:

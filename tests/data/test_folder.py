@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
+from torch import Tensor
 
 from visionlab.config.data import FolderConfig
 from visionlab.data import decode_cache
@@ -39,13 +40,19 @@ def prepared(root: Path, **settings: Any) -> Folder:
     return datamodule
 
 
+def pixels(datamodule: Folder, name: str) -> Tensor:
+    """All images of a split, (N, C, H, W)."""
+    images: Tensor = datamodule.images(name).images.to(torch.device("cpu"))
+    return images
+
+
 def test_class_folders_become_a_data_set(root: Path) -> None:
     datamodule = prepared(root, test_fraction=0.2, val_fraction=0.25)
     assert datamodule.sizes == {"train": 24, "val": 8, "test": 8}
     assert datamodule.classes == ("cat", "dog")
     assert datamodule.image_shape == (3, 8, 8)
     assert all(torch.bincount(datamodule.images(name).labels).unique().numel() == 1 for name in datamodule.sizes)
-    values = datamodule.images("train").images.double() / 255
+    values = pixels(datamodule, "train").double() / 255
     torch.testing.assert_close(datamodule.mean.double(), values.mean(dim=(0, 2, 3)), atol=1e-6, rtol=0)
     (batch,) = list(datamodule.evaluation_loader("train", 100))
     assert batch.images.shape == (24, 3, 8, 8)
@@ -64,7 +71,7 @@ def test_split_folders_are_kept(tmp_path: Path) -> None:
     datamodule = prepared(tmp_path)
     assert datamodule.sizes == {"train": 6, "val": 3, "test": 3}
     again = prepared(tmp_path, split_seed=7)
-    assert torch.equal(again.images("test").images, datamodule.images("test").images)
+    assert torch.equal(pixels(again, "test"), pixels(datamodule, "test"))
 
 
 def test_pixels_and_labels_go_where_their_file_says(tmp_path: Path) -> None:
@@ -74,8 +81,8 @@ def test_pixels_and_labels_go_where_their_file_says(tmp_path: Path) -> None:
         Image.new("L", (9, 9), 20 * number).save(tmp_path / split / f"class {number % 3}" / f"{12 - number}.png")
     datamodule = prepared(tmp_path, color="grey")
     for name, numbers in {"train": (0, 1, 4, 5, 8, 9), "val": (2, 6, 10), "test": (3, 7, 11)}.items():
-        images = datamodule.images(name)
-        pairs = zip(images.images[:, 0, 0, 0].tolist(), images.labels.tolist(), strict=True)
+        levels, labels = pixels(datamodule, name)[:, 0, 0, 0], datamodule.images(name).labels
+        pairs = zip(levels.tolist(), labels.tolist(), strict=True)
         assert sorted(pairs) == [(20 * number, number % 3) for number in numbers]
 
 
@@ -122,7 +129,7 @@ def test_broken_files_are_named_and_counted_where_they_are_skipped(
     assert (
         "1 of 40 images cannot be read: cat/0.png (not an image of a known kind); left out" in capsys.readouterr().err
     )
-    whole = torch.cat([datamodule.images(name).images for name in datamodule.sizes])
+    whole = torch.cat([pixels(datamodule, name) for name in datamodule.sizes])
     assert whole.flatten(1).any(dim=1).all()  # no black image in the place of the broken one
 
 
@@ -154,7 +161,7 @@ def test_a_second_run_is_the_same_and_decodes_nothing(root: Path, home: Path, mo
     second = prepared(root)
     assert second.fingerprint == first.fingerprint
     for name in first.sizes:
-        assert torch.equal(first.images(name).images, second.images(name).images)
+        assert torch.equal(pixels(first, name), pixels(second, name))
     assert len(list((home / "data/.cache").glob("*/pixels.npy"))) == 1
 
 
@@ -181,3 +188,84 @@ def test_the_root_becomes_absolute(root: Path, tmp_path: Path, monkeypatch: pyte
         FolderConfig(root="")
     with pytest.raises(ValidationError, match="expected a folder, given '~nobody-of-that-name"):
         FolderConfig(root="~nobody-of-that-name/pets")
+
+
+def gradient(file: Path, number: int) -> None:
+    """A grey picture of 40x40 that brightens to the right and downwards, by 195 levels in all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:40, :40]
+    Image.fromarray((3 * rows + 2 * columns + number).astype(np.uint8)).save(file)
+
+
+@pytest.fixture
+def gradients(tmp_path: Path) -> Path:
+    root = tmp_path / "gradients"
+    for number in range(60):
+        gradient(root / ("train", "train", "val", "test")[number % 4] / "ab"[number // 4 % 2] / f"{number}.png", number)
+    return root
+
+
+def plain(datamodule: Folder, batch: Tensor) -> Tensor:
+    """The pixel values of a normalised batch (B, 1, H, W)."""
+    return (batch * datamodule.std + datamodule.mean) * 255
+
+
+def test_evaluation_sees_the_middle_of_what_is_kept(gradients: Path) -> None:
+    datamodule = prepared(gradients, color="grey", image_size=32, cache_size=40, augment={"crop_scale": (0.4, 1)})
+    assert datamodule.image_shape == (1, 32, 32)
+    for name in ("train", "val", "test"):
+        assert datamodule.images(name).images.shape[1:] == (1, 40, 40)
+        kept = pixels(datamodule, name)
+        (batch,) = datamodule.evaluation_loader(name, 100)
+        assert batch.images.shape == (len(kept), 1, 32, 32)
+        expected = kept[:, :, 4:36, 4:36]
+        torch.testing.assert_close(plain(datamodule, batch.images), expected.float(), atol=1e-3, rtol=0)
+        chosen = [2, 0]
+        assert torch.equal(datamodule.pixels(name, chosen), expected[chosen])
+
+
+def test_training_cuts_squares_at_random_out_of_what_is_kept(tmp_path: Path) -> None:
+    for number in range(60):
+        paint(tmp_path / ("train", "train", "val", "test")[number % 4] / "ab"[number % 2] / f"{number}.png", number)
+    datamodule = prepared(tmp_path, color="grey", image_size=32, cache_size=40, batch_size=30)
+    kept, corners = pixels(datamodule, "train"), set()
+    for epoch in range(4):
+        loader = datamodule.train_dataloader()
+        loader.set_epoch(epoch)
+        (batch,) = loader
+        assert batch.images.shape == (30, 1, 32, 32)
+        for index, crop in zip(batch.indices, plain(datamodule, batch.images).round().byte(), strict=True):
+            places = [
+                (y, x) for y in range(9) for x in range(9) if torch.equal(kept[index, :, y : y + 32, x : x + 32], crop)
+            ]
+            assert len(places) == 1
+            corners.add(places[0])
+    assert {y for y, _ in corners} == {x for _, x in corners} == set(range(9))
+
+
+def test_random_resized_crops_are_cut_from_what_is_kept(gradients: Path) -> None:
+    datamodule = prepared(
+        gradients, color="grey", image_size=20, cache_size=40, batch_size=30, augment={"crop_scale": (0.9, 1.0)}
+    )
+    (batch,) = datamodule.train_dataloader()
+    crops = plain(datamodule, batch.images)
+    assert crops.shape == (30, 1, 20, 20)
+    # nearly the whole picture: the levels of any square of 20 pixels in it are half as many
+    spans = crops.amax(dim=(1, 2, 3)) - crops.amin(dim=(1, 2, 3))
+    assert (spans > 160).all()
+
+
+def test_sizes_to_keep_that_leave_nothing_to_choose_or_too_much_are_refused(root: Path) -> None:
+    for size in (8, 36, 65):
+        with pytest.raises(
+            ValidationError, match=rf"cache_size: expected 37 to 64, .* image_size, .* given {size}; null"
+        ):
+            FolderConfig(root=str(root), image_size=32, cache_size=size)
+    assert FolderConfig(root=str(root), image_size=32).decoded_size == 32
+    assert [FolderConfig(root=str(root), image_size=32, cache_size=size).decoded_size for size in (37, 64)] == [37, 64]
+
+
+def test_images_are_kept_for_each_size(gradients: Path, home: Path) -> None:
+    for size in (None, 40, 50):
+        prepared(gradients, image_size=32, cache_size=size)
+    assert len(list((home / "data/.cache").glob("*/pixels.npy"))) == 3

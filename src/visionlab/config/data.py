@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from visionlab.config.base import Component, Section
+
+LEAST_CACHE_RATIO = 1.15
+MOST_CACHE_RATIO = 2  # more would be scaled down without smoothing, and evaluation would see a quarter of an image
 
 
 class RandAugmentConfig(Section):
@@ -106,16 +110,54 @@ class DigitsConfig(DataConfig):
     name: Literal["digits"] = "digits"
 
 
-class FolderConfig(DataConfig):
+class ImageFilesConfig(DataConfig):
+    """Of data sets of image files, which are decoded once and kept.
+
+    Attributes:
+        cache_ratio: of the side that they are kept with to the side that is trained on, unless `cache_size` is given.
+    """
+
+    cache_ratio: ClassVar[float] = 1.0
+
+    image_size: int = Field(64, ge=8, le=1024, description="side in pixels of what the network sees")
+    cache_size: int | None = Field(
+        None,
+        ge=8,
+        le=2048,
+        description="side in pixels that images are decoded to and kept with; random crops are cut from these, and for "
+        "evaluation the middle",
+    )
+    color: Literal["rgb", "grey"] = "rgb"
+    on_broken: Literal["fail", "skip"] = Field("fail", description="what to do about a file that cannot be read")
+
+    @model_validator(mode="after")
+    def _larger_than_what_is_seen(self) -> ImageFilesConfig:
+        low, high = math.ceil(LEAST_CACHE_RATIO * self.image_size), MOST_CACHE_RATIO * self.image_size
+        if self.cache_size is not None and not low <= self.cache_size <= high:
+            raise ValueError(
+                f"cache_size: expected {low} to {high}, {LEAST_CACHE_RATIO} to {MOST_CACHE_RATIO} times image_size, so "
+                f"that crops have something to choose from, given {self.cache_size}; null "
+                f"keeps images of {self.default_cache_size}"
+            )
+        return self
+
+    @property
+    def default_cache_size(self) -> int:
+        return round(self.cache_ratio * self.image_size)
+
+    @property
+    def decoded_size(self) -> int:
+        """Side in pixels that images are decoded to."""
+        return self.default_cache_size if self.cache_size is None else self.cache_size
+
+
+class FolderConfig(ImageFilesConfig):
     """Your own images: a folder a class, in `train/ [val/] [test/]` or in the root, or a `labels.csv`."""
 
     implementation: ClassVar[str] = "visionlab.data.folder:Folder"
 
     name: Literal["folder"] = "folder"
     root: str = Field(description="the folder that holds train/, class folders or labels.csv")
-    image_size: int = Field(64, ge=8, le=1024, description="side in pixels that every image is brought to")
-    color: Literal["rgb", "grey"] = "rgb"
-    on_broken: Literal["fail", "skip"] = Field("fail", description="what to do about a file that cannot be read")
     test_fraction: float = Field(
         0.15, gt=0, lt=1, description="share of the images to test on where the folder has no test set of its own"
     )
@@ -123,14 +165,34 @@ class FolderConfig(DataConfig):
     @field_validator("root")
     @classmethod
     def _absolute(cls, root: str) -> str:
-        """A run is loaded again from other folders than it was started in."""
-        if not root:
-            raise ValueError("expected a folder, given ''")
-        try:
-            return str(Path(root).expanduser().absolute())
-        except RuntimeError as error:
-            raise ValueError(f"expected a folder, given {root!r}: {error}") from error
+        return _absolute(root)
+
+
+class CatDogConfig(ImageFilesConfig):
+    """Photos of cats and dogs: gathered ones to train on, and a test set that was made by others."""
+
+    implementation: ClassVar[str] = "visionlab.data.catdog:CatDog"
+    cache_ratio: ClassVar[float] = 1.25
+
+    name: Literal["catdog"] = "catdog"
+    root: str | None = Field(None, description="the folder that holds train/ and test/; by default catdog in the data")
+    positive_class: str | None = Field("dog", description="the class that rates are reported for")
+
+    @field_validator("root")
+    @classmethod
+    def _absolute(cls, root: str | None) -> str | None:
+        return None if root is None else _absolute(root)
+
+
+def _absolute(root: str) -> str:
+    """A run is loaded again from other folders than it was started in."""
+    if not root:
+        raise ValueError("expected a folder, given ''")
+    try:
+        return str(Path(root).expanduser().absolute())
+    except RuntimeError as error:
+        raise ValueError(f"expected a folder, given {root!r}: {error}") from error
 
 
 # Register a data set here.
-DataChoice = Annotated[Cifar10Config | DigitsConfig | FolderConfig, Field(discriminator="name")]
+DataChoice = Annotated[Cifar10Config | DigitsConfig | FolderConfig | CatDogConfig, Field(discriminator="name")]

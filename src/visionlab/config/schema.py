@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from visionlab.config.campaign import CAMPAIGNS, StudyConfig
+from visionlab.config.gather import GatherConfig, GatheringConfig
 from visionlab.config.train import TrainConfig
 
 Schema = dict[str, Any]
@@ -26,7 +27,7 @@ def write_schemas(folder: Path) -> list[Path]:
 
 
 def schemas() -> dict[str, Schema]:
-    """By name: of the files in conf/ itself, of experiments, of studies, of each section that may have a folder."""
+    """By name: of the files in conf/ itself, and of those in each of its folders."""
     whole = _partial(TrainConfig.model_json_schema())
     sections = {
         name: {"$defs": whole["$defs"], **described}
@@ -34,11 +35,13 @@ def schemas() -> dict[str, Schema]:
         if "$ref" in described or any("$ref" in member for member in described.get("anyOf", []))
     }
     campaigns = {config.kind: _partial(config.model_json_schema()) for config in CAMPAIGNS}
-    for root in (whole, *campaigns.values()):
+    gathering = _partial(GatheringConfig.model_json_schema())
+    for root in (whole, gathering, *campaigns.values()):
         # Hydra's own key, which only files have that build on others
         root["properties"]["defaults"] = {"type": "array", "description": "the choices that this file builds on"}
-    study = _partial(StudyConfig.model_json_schema())
-    return sections | campaigns | {"train": whole, "experiment": whole, "study": study}
+    study, gather = _partial(StudyConfig.model_json_schema()), _partial(GatherConfig.model_json_schema())
+    others = {"train": whole, "experiment": whole, "study": study, "gathering": gathering, "gather": gather}
+    return sections | campaigns | others
 
 
 def _partial(schema: Schema) -> Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -12,10 +13,13 @@ from torch import Tensor
 
 from visionlab.config.data import DataConfig
 from visionlab.data.augment import Augment
+from visionlab.data.augment.geometry import centre_crop
 from visionlab.data.groups import check_groups
 from visionlab.data.hashed import HashedSet
 from visionlab.data.images import ImageSet, fingerprint
 from visionlab.data.loader import DeviceLoader
+from visionlab.data.mapped import Images, MappedImages, parts
+from visionlab.data.memory import available_memory
 from visionlab.errors import UserError, WithheldError
 
 Config = TypeVar("Config", bound=DataConfig)
@@ -31,8 +35,11 @@ class Raw:
         val: a validation set of the data set's own, or None: then `val_fraction` of `train` is split off.
         classes: names, by label.
         mean, std: per channel, of pixel values scaled to 0…1, or None: then they are computed from the training split.
+        side: of the square that the network sees; None: it sees images whole. Larger images are cut: at random in
+            training, in the middle for evaluation.
         notes: what was noticed while reading, such as what was left out, and how many images it is about. Words and
             spaces only: they become names of tags.
+        origin: where the images come from, by names that become names of tags.
     """
 
     train: ImageSet
@@ -42,7 +49,9 @@ class Raw:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     test_fraction: float = 0.2
+    side: int | None = None
     notes: dict[str, int] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
 
 
 class ImageDataModule(pl.LightningDataModule, Generic[Config]):
@@ -59,6 +68,8 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         self.mean = self.std = torch.empty(0)
         self.fingerprint = ""
         self.notes: dict[str, int] = {}
+        self.origin: dict[str, str] = {}
+        self._side: int | None = None
         self._sets: dict[str, ImageSet] = {}
         self._placement = _Placement()
 
@@ -72,7 +83,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             return
         raw = self.read()
         config = self.config
-        self.classes, self.notes = raw.classes, dict(raw.notes)
+        self.classes, self.notes, self.origin, self._side = raw.classes, dict(raw.notes), raw.origin, raw.side
         self._check_positive_class()
 
         found = {"train": raw.train, "val": raw.val, "test": raw.test}
@@ -111,9 +122,14 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         self.mean, self.std = _statistics(train.images.images) if raw.mean is None else _given(raw)
 
     def place(self, device: torch.device, rank: int, world_size: int, channels_last: bool) -> None:
-        """Say where the loaders' batches are to be made and which share of them is this process's."""
+        """Say where the loaders' batches are to be made and which share of them is this process's.
+
+        Images that are in a file stay there if they would take up much of this machine's memory.
+        """
         self._placement = _Placement(device, rank, world_size, channels_last)
-        self._sets = {name: images.to(device) for name, images in self._sets.items()}
+        for name, part in self._sets.items():
+            if not _stays_in_file(part.images, device, world_size):
+                self._sets[name] = part.to(device)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -126,9 +142,9 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every image."""
+        """(C, H, W) of every image as the network sees it."""
         channels, height, width = self._sets["train"].images.shape[1:]
-        return channels, height, width
+        return channels, self._side or height, self._side or width
 
     @property
     def positive(self) -> int | None:
@@ -138,7 +154,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         return 1 if self.config.positive_class is None else self.classes.index(self.config.positive_class)
 
     def images(self, name: str) -> ImageSet:
-        """The split called `name`: train, val or test.
+        """The split called `name`: train, val or test. Its images may be larger than the network sees them.
 
         Raises:
             WithheldError: it is the test split, and was withheld.
@@ -146,6 +162,11 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         if name == "test" and name not in self._sets:
             raise WithheldError("the test set is withheld: campaigns choose by validation, and test nothing")
         return self._sets[name]
+
+    def pixels(self, name: str, indices: Sequence[int]) -> Tensor:
+        """Images (K, C, H, W) uint8 of a split, at K indices, as the network sees them in evaluation."""
+        images = self.images(name).images[torch.tensor(indices)]
+        return images if self._side is None else centre_crop(images, self._side)
 
     @property
     def train_batch_size(self) -> int:
@@ -166,7 +187,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         return self._loader(name, batch_size, shuffle=False)
 
     def train_dataloader(self) -> DeviceLoader:
-        augment = Augment(self.config.augment, len(self.classes), self.mean)
+        augment = Augment(self.config.augment, len(self.classes), self.mean, self._side)
         return self._loader("train", self.config.batch_size, shuffle=True, transform=augment)
 
     def val_dataloader(self) -> DeviceLoader | list[DeviceLoader]:
@@ -185,6 +206,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             shuffle=shuffle,
             seed=self.seed,
             transform=transform,
+            side=self._side,
             rank=place.rank,
             world_size=place.world_size,
             channels_last=place.channels_last,
@@ -222,11 +244,18 @@ def _given(raw: Raw) -> tuple[Tensor, Tensor]:
     return torch.tensor(raw.mean), torch.tensor(raw.std)
 
 
-def _statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+def _stays_in_file(images: Images, device: torch.device, processes: int) -> bool:
+    """Whether the copies that `processes` would make of the images would fill half of this machine's memory."""
+    if not isinstance(images, MappedImages) or device.type != "cpu":
+        return False
+    return images.nbytes * processes > available_memory() / 2
+
+
+def _statistics(images: Images) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (C,) of (N, C, H, W) uint8 pixels scaled to 0…1."""
     channels = images.shape[1]
     counts = torch.zeros(channels, 256, dtype=torch.float64)
-    for part in images.split(256):
+    for part in parts(images):
         for channel in range(channels):
             counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256)
     share = counts / counts.sum(dim=1, keepdim=True)

@@ -51,23 +51,27 @@ def decode(file: Path, size: int, color: Color) -> NDArray[np.uint8]:
             # JPEGs are decoded at 1/2, 1/4 or 1/8 of their size, which still leaves a factor of two to antialias
             image.draft("L" if color == "grey" else "RGB", (2 * size, 2 * size))
             image.load()
-            plain = _opaque(image).convert("L" if color == "grey" else "RGB")
+            plain = opaque(image).convert("L" if color == "grey" else "RGB")
             square = _square(plain, size)
-            orientation = _orientation(image)
+            turn = orientation(image)
     # decoders meet damaged files with exceptions of every kind
     except Exception as error:
         if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
             raise OSError(error.errno, error.strerror, str(file)) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise BrokenImageError(_short(reason) or type(error).__name__) from error
-    if orientation in TRANSPOSE:
-        square = square.transpose(TRANSPOSE[orientation])
+    if turn in TRANSPOSE:
+        square = square.transpose(TRANSPOSE[turn])
     pixels = np.asarray(square).reshape(size, size, CHANNELS[color])
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """The same image with 8 bits a channel and without transparency."""
+def opaque(image: Image.Image) -> Image.Image:
+    """The same image with 8 bits a channel and without transparency.
+
+    Raises:
+        ValueError: the pixels are neither of 8 nor of 16 bits.
+    """
     if image.mode.startswith("I") or image.mode == "F":
         return _eight_bits(image)
     if not image.has_transparency_data:
@@ -92,7 +96,7 @@ def _square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """As EXIF says, 1 to 8; 1 (upright) where it says nothing or nothing sensible."""
     # read after loading: Pillow turns TIFF images itself, and then removes the entry
     try:

@@ -53,9 +53,9 @@ def download(archive: Archive, urls: Sequence[str], folder: Path) -> Path:
             try:
                 return _retrieve(archive, url, folder, slow=SLOW if has_next else 0)
             except (requests.RequestException, _TooSlowError, ValueError) as error:
-                reasons[url] = _reason(error)
+                reasons[url] = in_words(error)
                 say(f"{archive.title}: {url}: {reasons[url]}")
-                if _is_final(error):
+                if is_final(error):
                     answering.remove(url)
     raise DownloadError("; ".join(f"{url}: {reasons[url]}" for url in dict.fromkeys(urls)))
 
@@ -73,7 +73,7 @@ def _silent(urls: Sequence[str]) -> dict[str, str]:
         try:
             requests.head(url, timeout=ANSWER_WITHIN, headers=HEADERS, allow_redirects=True)
         except (requests.RequestException, ValueError) as error:
-            answers.put((url, _reason(error)))
+            answers.put((url, in_words(error)))
         else:
             answers.put((url, ""))
 
@@ -143,14 +143,14 @@ class _Progress:
         self._bar.close()
 
 
-def _is_final(error: Exception) -> bool:
+def is_final(error: Exception) -> bool:
     """Whether the address would only say the same again: a client error such as 404."""
     if not isinstance(error, requests.HTTPError):
         return False
     return 400 <= error.response.status_code < 500 and error.response.status_code not in (408, 429)
 
 
-def _reason(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """What went wrong, in a few words."""
     text = str(error)
     match error:

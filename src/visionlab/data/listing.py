@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,13 +31,17 @@ class Listing:
     notes: dict[str, int] = field(default_factory=dict)
 
 
-def list_images(root: Path) -> Listing:
+def list_images(root: Path, known: Collection[str] = ()) -> Listing:
     """Find the images below `root`.
 
     What decides is, in this order: a `labels.csv` (see `visionlab.data.labels`); a folder `train/` with a folder a
     class, and beside it perhaps `val/` and `test/`; class folders in `root` itself, then all images are training
     images. Images may lie at any depth below the folder of their class. Links are followed. Hidden files and folders
     and files that are no images by their suffix are left out.
+
+    Args:
+        root: the folder of the data set.
+        known: names of files and folders that belong beside the class folders, and are left out without a note.
 
     Raises:
         UserError: `root` does not hold a data set like that; says what is missing where.
@@ -48,7 +52,7 @@ def list_images(root: Path) -> Listing:
     notes: Counter[str] = Counter()
     try:
         table = root / LABELS
-        files = read_labels(table) if table.is_file() else list(_in_folders(root, notes))
+        files = read_labels(table) if table.is_file() else list(_in_folders(root, notes, known))
     except OSError as error:
         raise UserError(f"data.root: {error.filename} cannot be read: {error.strerror}") from error
     alone = sum(file.group is None for file in files)
@@ -80,15 +84,15 @@ def _natural(name: str) -> tuple[bool, int, str]:
     return (False, int(name), name) if name.isdecimal() else (True, 0, name)
 
 
-def _in_folders(root: Path, notes: Counter[str]) -> Iterator[ImageFile]:
-    folders = _subfolders(root, notes)
+def _in_folders(root: Path, notes: Counter[str], known: Collection[str]) -> Iterator[ImageFile]:
+    folders = _subfolders(root, notes, known)
     splits = _split_folders(root, folders)
     for folder in folders:
         split = splits.get(folder) if splits else "train"
         if split is None:
             notes["folders beside train left out"] += 1
             continue
-        for class_folder in _subfolders(folder, notes) if splits else [folder]:
+        for class_folder in _subfolders(folder, notes, known) if splits else [folder]:
             images = list(_images_below(class_folder, notes))
             if not images:
                 notes["class folders without images left out"] += 1
@@ -113,10 +117,12 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[Path, Split]:
     return {}
 
 
-def _subfolders(folder: Path, notes: Counter[str]) -> list[Path]:
+def _subfolders(folder: Path, notes: Counter[str], known: Collection[str] = ()) -> list[Path]:
     """The visible folders in `folder`; the files beside them are counted."""
     found = []
     for entry in sorted(folder.iterdir()):
+        if entry.name in known:
+            continue
         if entry.is_dir():
             if not _is_hidden(entry.name):
                 found.append(entry)

@@ -1,4 +1,7 @@
-"""Batches as index selections on the device that holds the images. No worker processes, nothing to transfer."""
+"""Batches as index selections on the device that holds the images. No worker processes, nothing to transfer.
+
+Images that are too many for the memory stay in their file, and a thread reads the next batches from there.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from visionlab.data.augment.geometry import centre_crop
 from visionlab.data.images import ImageSet
+from visionlab.data.mapped import MappedImages
 
 
 class Batch(NamedTuple):
@@ -48,6 +53,7 @@ class DeviceLoader:
             epochs go through the images as they stand (evaluation).
         seed: of order and augmentation.
         transform: augmentation, or None.
+        side: without augmentation, of the square that is cut out of the middle of each image; None: it stays whole.
         channels_last: memory format of the batches.
     """
 
@@ -61,6 +67,7 @@ class DeviceLoader:
         shuffle: bool,
         seed: int = 0,
         transform: Transform | None = None,
+        side: int | None = None,
         rank: int = 0,
         world_size: int = 1,
         channels_last: bool = False,
@@ -68,7 +75,7 @@ class DeviceLoader:
         device = source.images.device
         self.source = source
         self.batch_size = min(batch_size, max(len(source), 1))
-        self.shuffle, self.seed, self.transform = shuffle, seed, transform
+        self.shuffle, self.seed, self.transform, self.side = shuffle, seed, transform, side
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
         self._first = self._done = 0
@@ -113,16 +120,22 @@ class DeviceLoader:
         device = self.source.images.device
         order = self.order().to(device)
         first, self._first = self._first, 0
-        for step in range(first, len(self)):
+        chosen = [self._select(order, step)[self.rank :: self.world_size] for step in range(first, len(self))]
+        for step, (indices, images) in enumerate(zip(chosen, self._read(chosen), strict=True), start=first):
             self._done = step + 1
-            indices = self._select(order, step)[self.rank :: self.world_size]
-            images = self.source.images[indices]  # (B, C, H, W) uint8
             targets = self.source.labels[indices]
             if self.transform is not None:
                 # a generator for each step, so that a run resumed in the middle of an epoch draws the same numbers
                 generator = _generator(device, self.seed, self.epoch, step, self.rank)
                 images, targets = self.transform(images, targets, indices, self.epoch, generator)
+            elif self.side is not None:
+                images = centre_crop(images, self.side)
             yield Batch(self._normalise(images), targets, indices)
+
+    def _read(self, chosen: list[Tensor]) -> Iterator[Tensor]:
+        """The images (B, C, H, W) uint8 of each batch."""
+        images = self.source.images
+        return images.read_ahead(chosen) if isinstance(images, MappedImages) else map(images.__getitem__, chosen)
 
     def _select(self, order: Tensor, step: int) -> Tensor:
         return order[step * self.batch_size : (step + 1) * self.batch_size]

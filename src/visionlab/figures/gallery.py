@@ -32,9 +32,8 @@ def draw(run: Run, datamodule: ImageDataModule[Any]) -> list[Path]:
     """Draw the pictures of a tested run into its folder and write its page; the files."""
     files = draw_from_disk(run)
     tested = predictions.load(run)
-    test = datamodule.images("test").images
     files += save_hardest(
-        lambda indices: _array(test[indices.tolist()]),
+        lambda indices: _array(datamodule.pixels("test", indices.tolist())),
         tested.probabilities,
         tested.labels,
         datamodule.classes,

@@ -195,6 +195,7 @@ class Recording:
             params=flatten(config.model_dump(mode="json")) | {"model.parameters": self._parameters},
             tags=self._origin()
             | {"data.fingerprint": datamodule.fingerprint}
+            | {f"data.{name}": value for name, value in datamodule.origin.items()}
             | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
         )
         for split, size in datamodule.sizes.items():

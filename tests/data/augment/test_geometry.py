@@ -10,7 +10,9 @@ from torch import Tensor
 
 from visionlab.data.augment.geometry import (
     alternating_flip,
+    centre_crop,
     flip,
+    random_crop,
     random_flip,
     random_resized_crop,
     random_translate,
@@ -87,6 +89,48 @@ def test_alternating_flip_depends_on_the_index_and_not_on_the_place_in_the_batch
     assert torch.equal(alternating_flip(images, indices, 3)[order], alternating_flip(images[order], indices[order], 3))
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_random_crops_are_squares_of_the_images_everywhere_alike(dtype: torch.dtype) -> None:
+    images = torch.arange(30, dtype=torch.uint8).view(1, 1, 5, 6).expand(6000, 2, 5, 6).to(dtype)
+    crops = random_crop(images, 3, rng())
+    assert crops.shape == (6000, 2, 3, 3)
+    assert crops.dtype == dtype
+    corners = crops[:, 0, 0, 0].long()  # the first pixel tells the place
+    counts = corners.bincount(minlength=30).view(5, 6)
+    assert (counts[:3, :4] > 420).all()
+    assert (counts[:3, :4] < 580).all()
+    assert counts.sum() == counts[:3, :4].sum()
+    square = torch.arange(3)[:, None] * 6 + torch.arange(3)
+    assert torch.equal(crops.long(), (corners[:, None, None, None] + square).expand(-1, 2, -1, -1))
+
+
+def test_a_crop_of_the_whole_is_the_whole() -> None:
+    images = pictures(4, 3, 8, 8)
+    assert torch.equal(random_crop(images, 8, rng()), images)
+    assert torch.equal(centre_crop(images, 8), images)
+    assert random_crop(images[:0], 5, rng()).shape == (0, 3, 5, 5)
+
+
+def test_the_middle_is_cut_out() -> None:
+    images = pictures(4, 3, 9, 8)
+    assert torch.equal(centre_crop(images, 4), images[:, :, 2:6, 2:6])
+    assert torch.equal(centre_crop(images, 5), images[:, :, 2:7, 1:6])
+    assert centre_crop(images, 5).data_ptr() == images[:, :, 2:, 1:].data_ptr()
+
+
+def test_a_random_resized_crop_comes_in_the_size_asked_for() -> None:
+    images = pictures(50, 3, 16, 16)
+    small = random_resized_crop(images, (0.3, 1.0), rng(), 8)
+    assert small.shape == (50, 3, 8, 8)
+    assert torch.equal(
+        random_resized_crop(images, (0.3, 1.0), rng(), 16), random_resized_crop(images, (0.3, 1.0), rng())
+    )
+    # the same rectangles: two pixels of one size average to one of half of it
+    large = random_resized_crop(images.float(), (1.0, 1.0), rng(), 16)
+    half = random_resized_crop(images.float(), (1.0, 1.0), rng(), 8)
+    torch.testing.assert_close(half, torch.nn.functional.avg_pool2d(large, 2), atol=1e-2, rtol=0)
+
+
 def test_all_shifts_are_equally_frequent() -> None:
     images = torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5).expand(5000, 1, 5, 5)
     centres = random_translate(images, 2, rng())[:, 0, 2, 2].long()
@@ -95,16 +139,17 @@ def test_all_shifts_are_equally_frequent() -> None:
     assert counts.max() < 260
 
 
-def test_crop_equals_cutting_and_resizing_each_image() -> None:
+@pytest.mark.parametrize("size", [(13, 11), (7, 20), (1, 1)])
+def test_crop_equals_cutting_and_resizing_each_image(size: tuple[int, int]) -> None:
     pytest.importorskip("torchvision")
     from torchvision.transforms.v2 import functional as reference
 
     images = pictures(6, 3, 13, 11).float()
     left, top = torch.tensor([0, 1, 5, 10, 3, 0]), torch.tensor([0, 2, 12, 0, 3, 0])
     width, height = torch.tensor([11, 4, 6, 1, 5, 1]), torch.tensor([13, 7, 1, 13, 10, 1])
-    result = resized_crop(images, left.float(), top.float(), width.float(), height.float())
+    result = resized_crop(images, left.float(), top.float(), width.float(), height.float(), size)
     for image, crop, x, y, w, h in zip(images, result, left, top, width, height, strict=True):
-        expected = reference.resized_crop(image, int(y), int(x), int(h), int(w), [13, 11], antialias=False)
+        expected = reference.resized_crop(image, int(y), int(x), int(h), int(w), list(size), antialias=False)
         torch.testing.assert_close(crop, expected, atol=1e-2, rtol=0)
 
 
@@ -136,7 +181,7 @@ def test_random_crops_have_the_area_and_aspect_asked_for_and_lie_inside(height: 
 def test_the_whole_image_as_its_crop_is_the_image() -> None:
     images = pictures(4, 3, 6, 6)
     zero, size = torch.zeros(4), torch.full((4,), 6.0)
-    torch.testing.assert_close(resized_crop(images, zero, zero, size, size), images.float(), atol=1e-2, rtol=0)
+    torch.testing.assert_close(resized_crop(images, zero, zero, size, size, (6, 6)), images.float(), atol=1e-2, rtol=0)
 
 
 def test_warp_equals_the_interpolation_of_scipy() -> None:

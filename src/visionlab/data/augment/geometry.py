@@ -1,4 +1,4 @@
-"""Operations that move pixels: flips, translation, random resized crop and affine maps."""
+"""Operations that move pixels: flips, translation, crops and affine maps."""
 
 from __future__ import annotations
 
@@ -39,16 +39,34 @@ def random_translate(images: Tensor, most: int, generator: torch.Generator) -> T
     return translate(images, shifts[0], shifts[1])
 
 
-def random_resized_crop(images: Tensor, scale: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Cut a random rectangle out of each image and enlarge it to the size of the image (Szegedy et al. 2015).
+def random_crop(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """Cut a square of `side` pixels out of each of (B, C, H, W) images, at any place in it alike."""
+    height, width = images.shape[-2:]
+    across = torch.randint(width - side + 1, (len(images), 1), generator=generator, device=images.device)
+    down = torch.randint(height - side + 1, (len(images), 1), generator=generator, device=images.device)
+    positions = torch.arange(side, device=images.device)
+    return _rearranged(images, down + positions, across + positions)
+
+
+def centre_crop(images: Tensor, side: int) -> Tensor:
+    """The square of `side` pixels in the middle of each of (B, C, H, W) images, as a view of them."""
+    top, left = ((size - side) // 2 for size in images.shape[-2:])
+    return images[..., top : top + side, left : left + side]
+
+
+def random_resized_crop(
+    images: Tensor, scale: tuple[float, float], generator: torch.Generator, side: int | None = None
+) -> Tensor:
+    """Cut a random rectangle out of each image and scale it to one size (Szegedy et al. 2015).
 
     Args:
         images: (B, C, H, W), values 0…255.
         scale: least and greatest share of the area; the ratio of width to height is drawn from 3/4 to 4/3, as far as
             the rectangle fits into the image.
+        side: of the result; None: it is as large as the image.
 
     Returns:
-        (B, C, H, W) float32, values 0…255.
+        (B, C, H, W), or (B, C, side, side), float32, values 0…255.
     """
     height, width = images.shape[-2:]
     share, aspect, across, down = torch.rand(4, len(images), generator=generator, device=images.device)
@@ -61,7 +79,8 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float], generator: t
     root_area = (share * height * width).sqrt()
     crop_width = (root_area * root_aspect).clamp(1, width)
     crop_height = (root_area / root_aspect).clamp(1, height)
-    return resized_crop(images, across * (width - crop_width), down * (height - crop_height), crop_width, crop_height)
+    left, top = across * (width - crop_width), down * (height - crop_height)
+    return resized_crop(images, left, top, crop_width, crop_height, (side or height, side or width))
 
 
 def flip(images: Tensor, mirrored: Tensor) -> Tensor:
@@ -80,18 +99,23 @@ def translate(images: Tensor, right: Tensor, down: Tensor) -> Tensor:
     return _rearranged(images, _reflected(rows, height), _reflected(columns, width))
 
 
-def resized_crop(images: Tensor, left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
-    """Enlarge a rectangle of each image to the size of the image, by bilinear interpolation within the rectangle.
+def resized_crop(
+    images: Tensor, left: Tensor, top: Tensor, width: Tensor, height: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Scale a rectangle of each image to `size`, by bilinear interpolation within the rectangle.
+
+    Nothing is smoothed before, so the rectangle should not be much more than twice as wide or high as the result.
 
     Args:
         images: (B, C, H, W), values 0…255.
         left, top, width, height: (B,) float32, in pixels, not necessarily whole; at least one pixel wide and high.
+        size: (h, w) of the result.
 
     Returns:
-        (B, C, H, W) float32, values 0…255.
+        (B, C, h, w) float32, values 0…255.
     """
-    x = _crop_coordinates(left, width, images.shape[-1])
-    y = _crop_coordinates(top, height, images.shape[-2])
+    x = _crop_coordinates(left, width, size[1])
+    y = _crop_coordinates(top, height, size[0])
     return _bilinear(images.float(), x[:, None, :], y[:, :, None]).clamp_(0, 255)
 
 
@@ -117,12 +141,12 @@ def warp(images: Tensor, matrices: Tensor, fill: Tensor) -> Tensor:
 
 
 def _rearranged(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Pixel (i, j) of each image becomes the one at its rows[i], columns[j]; rows (B, H) and columns (B, W) int64."""
+    """Pixel (i, j) of each image becomes the one at its rows[i], columns[j]; rows (B, h) and columns (B, w) int64."""
     width = images.shape[-1]
     # one gather over flat positions: several times faster on a CPU than indexing or `where`, and contiguous
-    positions = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # (B, H * W)
+    positions = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)  # (B, h * w)
     positions = positions[:, None].expand(-1, images.shape[1], -1)
-    return images.flatten(2).gather(2, positions).view(images.shape)
+    return images.flatten(2).gather(2, positions).view(*images.shape[:2], rows.shape[1], columns.shape[1])
 
 
 def _reflected(positions: Tensor, size: int) -> Tensor:
@@ -140,7 +164,7 @@ def _crop_coordinates(start: Tensor, extent: Tensor, size: int) -> Tensor:
 
 def _bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     """Look up (B, C, H, W) float32 images at x and y, in pixels, that broadcast to (B, H, W); 0 lies outside."""
-    count, _, height, width = images.shape
-    shape = (count, height, width)
+    height, width = images.shape[-2:]
+    shape = torch.broadcast_shapes(x.shape, y.shape)
     grid = torch.stack([((2 * x + 1) / width - 1).expand(shape), ((2 * y + 1) / height - 1).expand(shape)], dim=-1)
     return grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

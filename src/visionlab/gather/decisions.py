@@ -1,0 +1,78 @@
+"""`decisions.csv`: what a person has decided about single images, which counts more than what was found by itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import get_args
+
+from visionlab.errors import UserError
+from visionlab.gather.manifest import Decision
+
+FILE_NAME = "decisions.csv"
+HEADER = ("file", "decision")
+
+
+def read_decisions(root: Path) -> dict[str, Decision]:
+    """By `class/name` or `name`, with or without suffix, as it was written; nothing where there is no such table.
+
+    Whatever stands before the class counts for nothing: the file may lie elsewhere since.
+
+    Raises:
+        UserError: a line is not of the form file,decision.
+    """
+    file = root / FILE_NAME
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read: {error}") from None
+    found: dict[str, Decision] = {}
+    for number, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+        words = [cell.strip() for cell in cells]
+        if not any(words) or words[0].startswith("#") or (number == 1 and tuple(words) == HEADER):
+            continue
+        place = PurePosixPath(words[0].replace("\\", "/"))
+        decision = words[1].lower() if len(words) == 2 else None
+        if decision not in get_args(Decision) or not place.parts:
+            raise UserError(
+                f"{file}: line {number}: expected a file as the manifest names it and keep or drop, as in "
+                f"cat/0123456789ab.jpg,drop; given {','.join(cells)!r}"
+            )
+        found["/".join(place.parts[-2:])] = "keep" if decision == "keep" else "drop"
+    return found
+
+
+def decided(name: str, decisions: Mapping[str, Decision]) -> Decision | None:
+    """What was decided about the file `name`, class/name.suffix."""
+    return next((decisions[word] for word in _words(name) if word in decisions), None)
+
+
+def unknown(decisions: Iterable[str], names: Iterable[str]) -> list[str]:
+    """The decisions that are about none of the files `names`."""
+    known = {word for name in names for word in _words(name)}
+    return [word for word in decisions if word not in known]
+
+
+def _words(name: str) -> tuple[str, ...]:
+    place = PurePosixPath(name)
+    return name, str(place.with_suffix("")), place.name, place.stem
+
+
+def write_decisions(root: Path, decisions: Mapping[str, Decision]) -> None:
+    """Write the table, whole or not at all."""
+    file = root / FILE_NAME
+    part = file.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(decisions.items())
+    part.replace(file)
+
+
+def add_drops(root: Path, files: Iterable[str]) -> None:
+    """Note that a person has removed `files` (class/name)."""
+    write_decisions(root, read_decisions(root) | dict.fromkeys(files, "drop"))

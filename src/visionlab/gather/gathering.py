@@ -1,0 +1,83 @@
+"""The whole of `visionlab gather`: crawl, clean, write the manifest, lay out the files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from visionlab.config.gather import GatherConfig
+from visionlab.errors import UserError
+from visionlab.gather import decisions
+from visionlab.gather.cleaning import TEST, clean
+from visionlab.gather.crawl import crawl, open_ledger
+from visionlab.gather.links import Find
+from visionlab.gather.manifest import Row, write_manifest
+from visionlab.gather.placing import HIDDEN, place, removed_by_hand
+from visionlab.gather.progress import Progress
+from visionlab.gather.summary import summary_lines
+
+
+def gather(config: GatherConfig, root: Path, offline: bool) -> None:
+    """Gather the data set in `root`, or go on with it, and print what came of it.
+
+    Killed at any moment and called again it comes to the same end.
+
+    Args:
+        offline: fetch nothing, decide anew about what was fetched.
+
+    Raises:
+        UserError: another process is at it, a list or folder of the configuration is missing, a file that is not ours
+            stands in the way, or the disk fails.
+    """
+    try:
+        (root / HIDDEN).mkdir(parents=True, exist_ok=True)
+        with _alone(root):
+            _note_what_was_removed(root)
+            if not offline:
+                with Progress(config.classes) as progress:
+                    crawl(config, root, progress)
+            rows = _clean(config, root, open_ledger(root).finds(config))
+    except OSError as error:
+        raise UserError(f"{error.filename or root}: {error.strerror or error}; the same command goes on") from error
+    print(*summary_lines(rows), sep="\n")
+    print(f"\nmanifest  {root / 'manifest.csv'}")
+    kept = sum(row.decision == "keep" for row in rows)
+    print(f"images    {root / 'train'}: {kept:,} to train on")
+    if not (root / TEST).exists():
+        print(
+            f"visionlab: warning: {root / TEST} is not there, so nothing was compared with test images: fetch them by "
+            "`visionlab data kaggle` or `visionlab data petimages`, then `visionlab gather --offline`",
+            file=sys.stderr,
+        )
+
+
+def _alone(root: Path) -> FileLock:
+    lock = FileLock(root / HIDDEN / "lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(f"{root}: another `visionlab gather` is at work in it; wait for its end") from None
+    return lock
+
+
+def _note_what_was_removed(root: Path) -> None:
+    removed = removed_by_hand(root)
+    if removed:
+        decisions.add_drops(root, removed)
+        print(f"{len(removed):,} images were removed from train/ by hand: noted in {decisions.FILE_NAME}")
+
+
+def _clean(config: GatherConfig, root: Path, finds: Sequence[Find]) -> list[Row]:
+    wanted = decisions.read_decisions(root)
+    rows = clean(root, finds, config.accept, wanted)
+    names = ["/".join(row.file.split("/")[-2:]) for row in rows if row.file]
+    for word in decisions.unknown(wanted, names):
+        print(
+            f"visionlab: warning: {root / decisions.FILE_NAME}: there is no image {word}; passed over", file=sys.stderr
+        )
+    place(root, {row.file: row.sha256 for row in rows if row.file})
+    write_manifest(root, rows)
+    return rows

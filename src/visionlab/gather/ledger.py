@@ -1,0 +1,171 @@
+"""The append-only record of a crawl: one JSON object a line in `crawl.jsonl`.
+
+    {"kind": "page", "source": …, "label": …, "query": …, "number": 0, "links": [[url, page_url, licence], …]}
+    {"kind": "page", "source": …, "label": …, "query": …, "number": 1, "error": "HTTP 403"}
+    {"kind": "fetch", "url": …, "time": …, "sha256": …, "bytes": …}
+    {"kind": "fetch", "url": …, "time": …, "reason": "HTTP 404"}
+
+Of several lines about the same page or address the last one counts. A line goes to the operating system as soon as it
+is written, so a killed process loses nothing that it had recorded.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from visionlab.config.gather import GatherConfig
+from visionlab.errors import UserError
+from visionlab.gather.links import Fetch, Find, Link, Page
+from visionlab.gather.web.addresses import identity, is_http
+from visionlab.gather.web.errors import NEVER_ASKED, NOT_HTTP
+
+LOCAL = ("urls", "folder")  # sources that cost nothing to read again, and may have changed
+
+
+class Ledger:
+    """Reads what earlier crawls have recorded, and adds to it.
+
+    Args:
+        file: created with the first line if it is not there.
+
+    Raises:
+        UserError: a line of it is no record.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._links: dict[Page, tuple[Link, ...]] = {}
+        self._fetches: dict[str, Fetch] = {}
+        self._stream: Any = None
+        self._writing = threading.Lock()
+        self._read()
+
+    def links(self, page: Page) -> tuple[Link, ...] | None:
+        """What a page named; None where it has not been asked for, or not with success."""
+        return self._links.get(page)
+
+    def fetch(self, url: str) -> Fetch | None:
+        """How the attempt to fetch an address ended; None where there was none."""
+        return self._fetches.get(identity(url))
+
+    def page_done(self, page: Page, links: Iterable[Link]) -> None:
+        """Record what a page names."""
+        named = tuple(links)
+        if self._links.get(page) == named:
+            return  # of a list or a folder that has been read before
+        self._append("page", **_described(page), links=[[link.url, link.page_url, link.licence] for link in named])
+        self._links[page] = named
+
+    def page_failed(self, page: Page, reason: str) -> None:
+        """Record that a page could not be had, or not be understood. The next crawl asks for it again."""
+        self._append("page", **_described(page), error=reason)
+        self._links.pop(page, None)
+
+    def fetched(self, url: str, fetch: Fetch) -> None:
+        """Record how the attempt to fetch an address ended, for good."""
+        url = identity(url)
+        outcome = {"reason": fetch.reason} if fetch.reason else {"sha256": fetch.sha256, "bytes": fetch.bytes}
+        self._append("fetch", url=url, time=fetch.time, **outcome)
+        self._fetches[url] = fetch
+
+    def reopen(self, sizes: dict[str, int]) -> None:
+        """Give another chance to addresses that were never asked for, and to those whose file is not there any more.
+
+        Args:
+            sizes: bytes of the files that are there, by their SHA-256.
+        """
+
+        def stands(fetch: Fetch) -> bool:
+            return fetch.reason not in NEVER_ASKED if fetch.reason else sizes.get(fetch.sha256) == fetch.bytes
+
+        self._fetches = {url: fetch for url, fetch in self._fetches.items() if stands(fetch)}
+
+    def finds(self, config: GatherConfig) -> list[Find]:
+        """Every link of what is to be gathered, by source, class, query, page and place on the page.
+
+        So the order does not depend on what came first.
+        """
+        sources = {name: rank for rank, name in enumerate((*config.sources, *LOCAL))}
+        labels = {label: rank for rank, label in enumerate(config.classes)}
+        queries = {
+            (label, query): rank
+            for label, wanted in config.classes.items()
+            for rank, query in enumerate((*wanted.queries, wanted.urls, wanted.folder))
+        }
+        pages = [
+            ((sources[page.source], labels[page.label], queries[page.label, page.query], page.number), page)
+            for page in list(self._links)
+            if page.source in sources and (page.label, page.query) in queries and page.number < config.pages
+        ]
+        return [
+            Find(page, link, self.fetch(link.url) if may_follow(page, link) else Fetch(0, reason=NOT_HTTP))
+            for _, page in sorted(pages, key=lambda entry: entry[0])
+            for link in self._links[page]
+        ]
+
+    def close(self) -> None:
+        with self._writing:
+            if self._stream is not None:
+                self._stream.close()
+                self._stream = None
+
+    def _read(self) -> None:
+        if not self.file.exists():
+            return
+        content = self.file.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            # the half line that a crash in mid-write leaves: what follows would be glued to it
+            os.truncate(self.file, whole)
+        for number, line in enumerate(content[:whole].splitlines(), start=1):
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"line {number} of {self.file}: expected a record of a crawl, given "
+                    f"{line[:60].decode(errors='replace')!r}; without the line, the crawl can go on"
+                ) from error
+
+    def _take(self, record: dict[str, Any]) -> None:
+        if record["kind"] == "fetch":
+            self._fetches[record["url"]] = Fetch(
+                record["time"], record.get("sha256", ""), record.get("bytes", 0), record.get("reason", "")
+            )
+            return
+        page = Page(record["source"], record["label"], record["query"], record["number"])
+        if "error" in record:
+            self._links.pop(page, None)
+        else:
+            self._links[page] = tuple(Link(*link) for link in record["links"])
+
+    def _append(self, kind: str, **content: Any) -> None:
+        line = json.dumps({"kind": kind} | content).encode() + b"\n"
+        with self._writing:
+            try:
+                if self._stream is None:
+                    self.file.parent.mkdir(parents=True, exist_ok=True)
+                    self._stream = self.file.open("ab", buffering=0)
+                # one write of a whole line
+                written = self._stream.write(line)
+                if written != len(line):
+                    self._stream.truncate(self._stream.seek(0, os.SEEK_END) - (written or 0))
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                raise UserError(
+                    f"the crawl cannot be recorded in {self.file}: {error}; VISIONLAB_DATA names another place"
+                ) from error
+
+
+def may_follow(page: Page, link: Link) -> bool:
+    """Whether a page has any business naming this address: files are for folders alone."""
+    return page.source == "folder" if link.url.startswith("file:") else is_http(link.url)
+
+
+def _described(page: Page) -> dict[str, Any]:
+    return {"source": page.source, "label": page.label, "query": page.query, "number": page.number}

@@ -1,0 +1,60 @@
+"""What there is to fetch, and from whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from visionlab.gather.web.robots import Rules
+
+T = TypeVar("T")
+
+
+@dataclass
+class Host:
+    """What is known of a host.
+
+    Attributes:
+        name: as `host_of` has it; empty for this machine's own files.
+        interval: seconds between two requests.
+        free_at: when it may be asked again, on the clock of `time.monotonic`.
+        rules: its robots.txt, once it is known.
+        asking: whether it is being asked for that, so that nobody else has to be held up by it.
+        robots_failures: how often that went wrong.
+        strikes: failures that are the host's own, since the last success.
+        struck_at: when the last of them was known. Requests that were under way by then are no more of them.
+        given_up: whether it is not asked any more.
+    """
+
+    name: str
+    interval: float
+    free_at: float = 0.0
+    rules: Rules | None = None
+    asking: bool = False
+    robots_failures: int = 0
+    strikes: int = 0
+    struck_at: float = 0.0
+    given_up: bool = False
+
+
+@dataclass
+class Job(Generic[T]):
+    """An address to be fetched, and what for.
+
+    Attributes:
+        address: where to ask next; empty for what is on this machine.
+        item: what it is for.
+        robots: whether robots.txt binds.
+        tries: failures so far.
+        failure: the reason of the last of them.
+        hops: redirects so far.
+        host: that it was handed out for.
+    """
+
+    address: str
+    item: T
+    robots: bool = True
+    tries: int = 0
+    failure: str = ""
+    hops: int = 0
+    host: Host = field(default_factory=lambda: Host("", 0.0))
