@@ -28,6 +28,14 @@ train-cifar10: $(READY) ## the same, but fails where CIFAR-10 cannot be had
 train-digits: $(READY) ## the small built-in data set: seconds, no network
 	@$(BIN)/visionlab train experiment=digits $(ARGS)
 
+.PHONY: gather
+gather: $(READY) ## photos of cats and dogs from the web, cleaned, with provenance; ARGS="gather.pages=5"
+	@$(BIN)/visionlab gather $(ARGS)
+
+.PHONY: train-catdog-cnn
+train-catdog-cnn: $(READY) ## a CNN on them, tested on Kaggle's photos (visionlab data kaggle)
+	@$(BIN)/visionlab train experiment=catdog_cnn $(ARGS)
+
 .PHONY: tune
 tune: $(READY) ## a search for good settings; ARGS="study=digits campaign.workers=2"
 	@$(BIN)/visionlab tune $(or $(ARGS),study=cifar10_cnn)
@@ -89,7 +97,7 @@ clean: ## remove environment and caches; runs/ mlruns/ data/ stay
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
 # The environment is ready when it holds exactly what requirements.lock says, and this package as it stands here.

@@ -27,7 +27,10 @@ MODEL = "model: expected"
         ("model: cnn", f"{MODEL} /model, with a slash as it is a folder of conf/, given `model: cnn`"),
         ("/experiment: digits", "experiment: expected the name alone, to build on it, given `/experiment: digits`"),
         ("mine", "defaults: expected files that do not build on themselves, given `mine`"),
-        ("nothing", "experiment: expected one of catdog_cnn, cifar10_cnn, cifar10_resnet18, digits, mine, given 'nothing'"),
+        (
+            "nothing",
+            "experiment: expected one of catdog_cnn, cifar10_cnn, cifar10_resnet18, digits, mine, given 'nothing'",
+        ),
         ("3", "defaults: expected a list with entries such as `override /model: cnn`, given `3`"),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_wrong_value_of_a_component(overrides: list[str], path: str, expected:
             "optimizer.momentm: expected a known setting, given 0.9; "
             "did you mean optimizer.momentum, a setting of optimizer=sgd and optimizer=muon?",
         ),
-        (["data.roots=3"], f"data.roots: {UNKNOWN}; did you mean data.root, a setting of data=folder?"),
+        (["data.roots=3"], f"data.roots: {UNKNOWN}; did you mean data.root, a setting of data=folder and data=catdog?"),
         # what the chosen component has comes before what another one has
         (["model.widt=20"], "model.widt: expected a known setting, given 20; did you mean model.width?"),
         (["trainer.zzz=1"], "trainer.zzz: expected a known setting, given 1"),

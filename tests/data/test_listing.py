@@ -79,6 +79,22 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert all(note.replace(" ", "").isalpha() for note in listing.notes)
 
 
+def test_what_belongs_there_is_left_out_without_a_note(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "train/cat/1.jpg",
+        "train/dog/2.jpg",
+        "test/cat/3.jpg",
+        "test/SOURCE.json",
+        "list.csv",
+        "old/cat/4.jpg",
+    )
+    assert sum(list_images(tmp_path).notes.values()) == 3
+    listing = list_images(tmp_path, ("SOURCE.json", "list.csv", "old"))
+    assert listing.notes == {}
+    assert [file.path for file in listing.files] == ["test/cat/3.jpg", "train/cat/1.jpg", "train/dog/2.jpg"]
+
+
 def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     touch(tmp_path, "elsewhere/cats/1.png", "data/dog/2.png")
     (tmp_path / "data/cat").symlink_to(tmp_path / "elsewhere/cats")

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.gather.engine import Engine
 from tests.gather.plans import Item, Plan
 from tests.gather.replies import Connection, Fixed, Reply
 from visionlab.config.gather import GatherConfig
-from visionlab.gather.crawl import open_ledger
+from visionlab.gather.crawl import crawl, open_ledger
 
 HERE: dict[str, Any] = {"allow_hosts": ["127.0.0.1"], "requests_per_second": 10_000}
 
@@ -91,3 +94,19 @@ def contents(root: Path, config: GatherConfig) -> dict[str, bytes]:
         for find in open_ledger(root).finds(config)
         if find.fetch is not None and find.fetch.sha256
     }
+
+
+def urls(engine: Engine) -> list[str]:
+    return [engine.url(item.path) for item in engine.plan.items]
+
+
+def crawled(engine: Engine, root: Path, **politeness: Any) -> dict[str, str]:
+    """The outcome of each address of the engine, by its name."""
+    config = config_of(root.parent, urls(engine), **politeness)
+    crawl(config, root, Seen())
+    return outcomes(root, config)
+
+
+def in_a_moment(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.01) -> None:
+    """Have retries wait no longer than that."""
+    monkeypatch.setattr("visionlab.gather.web.visits.back_off", lambda failures: seconds)

@@ -116,8 +116,8 @@ def test_a_host_that_is_asked_for_its_robots_holds_up_only_itself() -> None:
     waiting.start()
     waiting.join(0.05)
     assert waiting.is_alive()
-    lane.again(asking, first=True)
     traffic.heed(asking.host, Rules())
+    lane.again(asking, first=True)
     waiting.join(5)
     assert got == [asking]
     assert take(lane).item == 1
@@ -172,7 +172,7 @@ def test_a_turn_that_was_not_used_is_given_back() -> None:
     for number in range(3):
         job = take(lane)
         assert job.item == number
-        traffic.refund(job.host)
+        traffic.refund(job)
         lane.done(job)
 
 
@@ -225,3 +225,37 @@ def test_lanes_end_with_a_feeder_that_breaks_off(error: type[BaseException]) -> 
     with pytest.raises(error), traffic.open():
         raise error
     assert lane.get() is None
+
+
+def test_a_turn_is_given_back_only_as_long_as_it_is_the_last() -> None:
+    traffic, lane = lane_of(50)
+    fill(lane, "a", 3)
+    late = take(lane)
+    lane.done(take(lane))
+    after = late.host.free_at
+    traffic.refund(late)
+    assert late.host.free_at == after
+
+
+def test_a_job_that_ends_without_having_asked_for_robots_leaves_that_to_the_next() -> None:
+    traffic, lane = lane_of(1e6)
+    other: Lane[int] = Lane(traffic, 1)
+    lane.put(Job(address("new"), 0))
+    other.put(Job(address("new"), 1))
+    first = take(lane)
+    lane.done(first)
+    second = take(other)
+    assert (first.asks, second.asks) == (False, True)
+
+
+def test_a_pace_of_years_is_no_error() -> None:
+    traffic, lane = lane_of(1e-300)
+    fill(lane, "a", 2)
+    take(lane)
+    waiting = threading.Thread(target=lane.get)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    traffic.stop()
+    waiting.join(5)
+    assert not waiting.is_alive()

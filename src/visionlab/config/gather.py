@@ -70,7 +70,7 @@ class AcceptConfig(Section):
 
     min_side: int = Field(64, ge=1, description="pixels of the shorter side")
     max_aspect: float = Field(4.0, ge=1, description="longer side to shorter side")
-    max_megapixels: float = Field(100.0, gt=0, description="more are taken for a decompression bomb")
+    max_megapixels: float = Field(100.0, gt=0, le=150, description="more are taken for a decompression bomb")
 
 
 class GatherConfig(Section):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS = 5
 LEAST = 0.4  # of a side that a part may have
 
 Floats = NDArray[np.float32]
@@ -50,7 +51,7 @@ def sample(images: Floats, windows: Floats, parts: int) -> Floats:
 
 def standardize(images: Floats) -> Floats:
     """Each channel with mean 0, then all of an image with length 1: (M, C, H, W) to (M, C * H * W)."""
-    flat = (images - images.mean((2, 3), keepdims=True)).reshape(len(images), -1)
+    flat = (images - images.mean((2, 3), keepdims=True)).reshape(len(images), math.prod(images.shape[1:]))
     length = np.sqrt(np.einsum("md,md->m", flat, flat))
     return np.asarray(flat / np.maximum(length, 1e-3)[:, None], np.float32)
 
@@ -67,11 +68,11 @@ def slope_correlation(first: Floats, second: Floats) -> Floats:
 def _slopes(pictures: Floats) -> Floats:
     """(M, D), each of length 1."""
     down, across = np.gradient(pictures, axis=(2, 3))
-    slopes = np.concatenate([down, across], axis=1).reshape(len(pictures), -1)
+    slopes = np.concatenate([down, across], axis=1).reshape(len(pictures), 2 * math.prod(pictures.shape[1:]))
     return np.asarray(slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-3), np.float32)
 
 
-def align(inner: Floats, outer: Floats, windows: Floats) -> tuple[Floats, Floats]:
+def align(inner: Floats, outer: Floats, windows: Floats, steps: int) -> tuple[Floats, Floats]:
     """Move the edges of windows in `outer` so that what they show correlates best with `inner`.
 
     Gauss-Newton steps (Lucas and Kanade 1981) with the mean of both pictures' gradients (Malis 2004), whatever their
@@ -81,6 +82,7 @@ def align(inner: Floats, outer: Floats, windows: Floats) -> tuple[Floats, Floats
         inner: (M, C, n, n).
         outer: (M, C, H, W).
         windows: (M, 4) where to begin: left, top, right and bottom, from 0 to 1.
+        steps: how many.
 
     Returns:
         (M,) the greatest correlation that was met and (M, 4) the windows that it was met at.
@@ -88,12 +90,12 @@ def align(inner: Floats, outer: Floats, windows: Floats) -> tuple[Floats, Floats
     parts = inner.shape[2]
     goal = standardize(inner)
     best, where = np.full(len(inner), -1, np.float32), windows
-    for step in range(STEPS + 1):
+    for step in range(steps + 1):
         shown = standardize(sample(outer, windows, parts))
         correlation = np.einsum("md,md->m", goal, shown)
         where = np.where((correlation > best)[:, None], windows, where)
         best = np.maximum(best, correlation)
-        if step < STEPS:
+        if step < steps:
             windows = _moved(windows, goal, shown, inner.shape)
     return best, where
 
@@ -107,7 +109,7 @@ def _moved(windows: Floats, goal: Floats, shown: Floats, shape: tuple[int, ...])
     place = (np.arange(parts, dtype=np.float32) + 0.5) / parts
     slopes = np.stack(
         [across * (1 - place), down * (1 - place)[:, None], across * place, down * place[:, None]], axis=1
-    ).reshape(len(goal), 4, -1)
+    ).reshape(len(goal), 4, goal.shape[1])
     gram = slopes @ slopes.transpose(0, 2, 1)
     gram += 0.01 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(4, dtype=np.float32) + 1e-9 * np.eye(4)
     moves = np.linalg.solve(gram, slopes @ (goal - shown)[:, :, None])[:, :, 0]

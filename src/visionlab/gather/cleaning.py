@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from visionlab.config.gather import AcceptConfig
 from visionlab.data.listing import SUFFIXES
@@ -39,6 +39,14 @@ class Held:
     signatures: Signatures
 
 
+class Ending(NamedTuple):
+    """What becomes of an image, why, and the key of the image that it is dropped for."""
+
+    decision: Decision
+    reason: str = ""
+    of: str = ""
+
+
 Key = tuple[str, str]  # class and SHA-256: what a decision is about
 
 
@@ -53,7 +61,10 @@ def clean(root: Path, finds: Sequence[Find], accept: AcceptConfig, decisions: Ma
     Returns:
         A row for each address of each class, in the order of the finds; the first row of a file names it.
     """
-    finds = list({(find.page.label, find.link.url): find for find in reversed(finds)}.values())[::-1]
+    first: dict[tuple[str, str], Find] = {}
+    for find in finds:
+        first.setdefault((find.page.label, find.link.url), find)
+    finds = list(first.values())
     keys = list(dict.fromkeys(_key(find) for find in finds if find.fetch is not None and find.fetch.sha256))
     outcomes = _inspect(root, list(dict.fromkeys(sha256 for _, sha256 in keys)), accept)
     images = {key: outcome for key in keys if isinstance(outcome := outcomes[key[1]], Inspection)}
@@ -61,23 +72,9 @@ def clean(root: Path, finds: Sequence[Find], accept: AcceptConfig, decisions: Ma
     sizes = {find.fetch.sha256: find.fetch.bytes for find in finds if find.fetch is not None}
     verdicts = _judge(images, sizes, held)
     names = {key: f"{key[0]}/{key[1][:NAME_DIGITS]}{_suffix(outcomes[key[1]])}" for key in keys}
-    ends = {key: _decide(names[key], outcomes[key[1]], verdicts.get(key), decisions) for key in keys}
-    places = {key: _place(names[key], *ends[key][:2]) for key in keys}
-    by_sha = {key[1]: place for key, place in reversed(places.items())}
-    rows, named = [], set()
-    for find in finds:
-        key = _key(find)
-        if key not in ends:
-            reason = find.fetch.reason if find.fetch is not None else "not fetched yet"
-            rows.append(_row(find, "", None, "drop", reason, ""))
-            continue
-        decision, reason, of = ends[key]
-        if key in named:
-            decision, reason, of = "drop", EXACT if decision == "keep" else reason, key[1]
-        detail = f"of {by_sha.get(of, of)}" if of else ""
-        rows.append(_row(find, "" if key in named else places[key], outcomes[key[1]], decision, reason, detail))
-        named.add(key)
-    return rows
+    endings = {key: _decide(names[key], outcomes[key[1]], verdicts.get(key), decisions) for key in keys}
+    places = {key: _place(names[key], endings[key]) for key in keys}
+    return _rows(finds, outcomes, endings, places)
 
 
 def held_out(root: Path) -> Held:
@@ -119,26 +116,43 @@ def _suffix(outcome: Outcome) -> str:
     return outcome.suffix if isinstance(outcome, Inspection) else ""
 
 
-def _decide(
-    name: str, outcome: Outcome, verdict: Verdict | None, decisions: Mapping[str, Decision]
-) -> tuple[Decision, str, str]:
-    """Decision, reason, and the key of the image that it is about."""
+def _decide(name: str, outcome: Outcome, verdict: Verdict | None, decisions: Mapping[str, Decision]) -> Ending:
     if isinstance(outcome, str) or verdict is None:
-        return "drop", str(outcome), ""
+        return Ending("drop", str(outcome))
     wanted = decided(name, decisions)
     if wanted == "drop":
-        return "drop", BY_HAND, ""
+        return Ending("drop", BY_HAND)
     # of a copy of a test image nobody may decide that it is trained on
     if verdict.reason and (wanted != "keep" or verdict.reason == COPY_OF_TEST):
-        return "drop", verdict.reason, verdict.of
-    return "keep", "", ""
+        return Ending("drop", verdict.reason, verdict.of)
+    return Ending("keep")
 
 
-def _place(name: str, decision: Decision, reason: str) -> str:
-    return f"{TRAIN}/{name}" if decision == "keep" else f"{REJECTED}/{reason}/{name}"
+def _place(name: str, ending: Ending) -> str:
+    return f"{TRAIN}/{name}" if ending.decision == "keep" else f"{REJECTED}/{ending.reason}/{name}"
 
 
-def _row(find: Find, file: str, outcome: Outcome | None, decision: Decision, reason: str, detail: str) -> Row:
+def _rows(
+    finds: Sequence[Find], outcomes: Mapping[str, Outcome], endings: Mapping[Key, Ending], places: Mapping[Key, str]
+) -> list[Row]:
+    any_place = {sha256: place for (_, sha256), place in reversed(list(places.items()))}
+    rows = []
+    named = set()
+    for find in finds:
+        key = _key(find)
+        if key not in endings:
+            reason = find.fetch.reason if find.fetch is not None else "not fetched yet"
+            rows.append(_row(find, "", None, Ending("drop", reason), ""))
+            continue
+        ending, place = endings[key], places[key]
+        if key in named:  # the same file at another address
+            ending, place = Ending("drop", EXACT if ending.decision == "keep" else ending.reason, key[1]), ""
+        named.add(key)
+        rows.append(_row(find, place, outcomes[key[1]], ending, any_place.get(ending.of, ending.of)))
+    return rows
+
+
+def _row(find: Find, file: str, outcome: Outcome | None, ending: Ending, of: str) -> Row:
     fetch, image = find.fetch, outcome if isinstance(outcome, Inspection) else None
     return Row(
         file=file,
@@ -155,7 +169,7 @@ def _row(find: Find, file: str, outcome: Outcome | None, decision: Decision, rea
         perceptual_hash=f"{int(image.signature.hashes[0]):016x}" if image else "",
         width=str(image.width) if image else "",
         height=str(image.height) if image else "",
-        decision=decision,
-        reason=reason,
-        detail=detail,
+        decision=ending.decision,
+        reason=ending.reason,
+        detail=f"of {of}" if of else "",
     )

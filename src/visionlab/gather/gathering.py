@@ -39,7 +39,14 @@ def gather(config: GatherConfig, root: Path, offline: bool) -> None:
             if not offline:
                 with Progress(config.classes) as progress:
                     crawl(config, root, progress)
-            rows = _clean(config, root, open_ledger(root).finds(config))
+            finds = open_ledger(root).finds(config)
+            if not finds:
+                raise UserError(
+                    f"{root}: no image was found; `visionlab gather --probe` says which source works from here, "
+                    "gather.search_robots=ignore asks those whose robots.txt forbids it, and "
+                    "gather.classes.CLASS.folder=… takes images that are on this machine"
+                )
+            rows = _clean(config, root, finds)
     except OSError as error:
         raise UserError(f"{error.filename or root}: {error.strerror or error}; the same command goes on") from error
     print(*summary_lines(rows), sep="\n")

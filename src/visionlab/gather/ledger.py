@@ -120,9 +120,6 @@ class Ledger:
             return
         content = self.file.read_bytes()
         whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            # the half line that a crash in mid-write leaves: what follows would be glued to it
-            os.truncate(self.file, whole)
         for number, line in enumerate(content[:whole].splitlines(), start=1):
             try:
                 self._take(json.loads(line))
@@ -151,6 +148,7 @@ class Ledger:
                 if self._stream is None:
                     self.file.parent.mkdir(parents=True, exist_ok=True)
                     self._stream = self.file.open("ab", buffering=0)
+                    _mend_torn_end(self.file)
                 # one write of a whole line
                 written = self._stream.write(line)
                 if written != len(line):
@@ -165,6 +163,17 @@ class Ledger:
 def may_follow(page: Page, link: Link) -> bool:
     """Whether a page has any business naming this address: files are for folders alone."""
     return page.source == "folder" if link.url.startswith("file:") else is_http(link.url)
+
+
+def _mend_torn_end(file: Path) -> None:
+    """Drop the half line that a crash in mid-write leaves: what follows would be glued to it.
+
+    Not done when the file is read, as another process may be about to write the other half.
+    """
+    content = file.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(file, whole)
 
 
 def _described(page: Page) -> dict[str, Any]:

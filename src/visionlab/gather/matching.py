@@ -1,7 +1,21 @@
-"""Which images show the same, up to compression, size, reflection and moderate cutting."""
+"""Which images show the same, up to compression, size, reflection and moderate cutting.
+
+Candidates are pairs whose perceptual hashes differ in few bits, of the whole images or of one and a part of the other,
+and whose colours and coarse pixels are alike. The hashes alone would take 1 in 700 pairs of photographs for copies.
+So a candidate counts only if its pixels correlate when the part is moved to where it suits best.
+
+Measured with the limits below. Of 500 photographs of cats and dogs all copies were found that were saved up to three
+times at JPEG quality 50, scaled to 96 pixels, mirrored, or all of it at once (correlation at least 0.99), and of parts
+that keep 95, 90, 85, 80, 75 and 70 % of each side 100 % if cut from the middle, else 100, 99.6, 95, 98, 96 and 72 %.
+Copies that are lighter or darker by more than TINT, or lose their colours, are mostly missed.
+Unrelated photographs, 3 million pairs of 3,200, reached 0.93, and 0.76 in the correlation of slopes; no pair reached
+a limit of slopes. Of 25,000 x 25,000 images of CIFAR-10 807 were matched, about 10 of them wrongly, judged by eye.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,17 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionlab.gather.alignment import align, sample, slope_correlation, standardize
-from visionlab.gather.signature import COLUMNS, MIRRORED, PLAIN, Signatures
+from visionlab.gather.signature import COLUMNS, MIRRORED, PLAIN, WHOLE, Signatures
 
-# candidates: at most so many bits of 64 of the hashes differ, and levels of 255 of the mean colours, and the coarse
-# pixels, not yet aligned, correlate at least so much
-DISTANCE, TINT, ROUGH = 18, 16.0, 0.7
-# copies: when aligned, the fine pixels and their slopes correlate at least so much, and the mean colours differ less
-PIXELS, SLOPES, ALIGNED_TINT = 0.93, 0.87, 8.0
+TINT = 20.0  # levels of 255 that the mean colours may differ by
+# candidates: at most so many bits of 64 of the hashes differ, and the coarse pixels, not yet aligned, correlate so much
+DISTANCE, ROUGH = 18, 0.72
+# copies: aligned, the fine pixels and their slopes correlate at least so much; and before, the coarse ones
+PIXELS, SLOPES, EARLY = 0.94, 0.87, 0.86
 COARSE, FINE = 8, 16  # pixels of a side
 BLOCK = 1024  # images whose pixels are worked on at a time
 ROWS, WIDTH = 64, 4096  # pairs of hashes compared at a time: 2 MB
 PAIRS = 256  # aligned at a time
+EARLY_STEPS, STEPS = 2, 4  # of the alignment
+
+_WHOLE = np.array([WHOLE], np.float32)
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -49,20 +66,42 @@ def find_copies(queries: Signatures, references: Signatures) -> list[Match]:
     Returns:
         By query, then by reference.
     """
-    first, second = _Side(queries), _Side(references)
+    first, first_places = _distinct(queries)
+    second, second_places = _distinct(references)
     there = _search(first, second)
     back = [match._replace(query=match.reference, reference=match.query) for match in _search(second, first)]
-    return _best([*there, *back])
+    return sorted(
+        match._replace(query=query, reference=reference)
+        for match in _best([*there, *back])
+        for query in first_places[match.query]
+        for reference in second_places[match.reference]
+    )
 
 
 def find_duplicates(signatures: Signatures) -> list[Match]:
-    """Which of some images show the same.
+    """Which of some images show the same. Of images whose signatures are equal the first stands for the others.
 
     Returns:
         By query, then by reference; the query comes before the reference.
     """
-    side = _Side(signatures)
-    return _best([match._replace(query=min(match[:2]), reference=max(match[:2])) for match in _search(side, side)])
+    side, places = _distinct(signatures)
+    equal = [Match(group[0], other, 1.0, False) for group in places for other in group[1:]]
+    found = [
+        match._replace(query=min(pair), reference=max(pair))
+        for match in _search(side, side)
+        for pair in [(places[match.query][0], places[match.reference][0])]
+    ]
+    return _best([*equal, *found])
+
+
+def _distinct(signatures: Signatures) -> tuple[_Side, list[list[int]]]:
+    """Signatures without repetition, and the places of each: a picture that is there a thousand times is one."""
+    groups: defaultdict[bytes, list[int]] = defaultdict(list)
+    for place, (hashes, thumbnail) in enumerate(zip(signatures.hashes, signatures.thumbnails, strict=True)):
+        groups[hashlib.blake2b(hashes.tobytes() + thumbnail.tobytes()).digest()].append(place)
+    places = list(groups.values())
+    firsts = np.array([group[0] for group in places], np.intp)
+    return _Side(Signatures(signatures.hashes[firsts], signatures.thumbnails[firsts])), places
 
 
 def _best(found: list[Match]) -> list[Match]:
@@ -94,10 +133,9 @@ class _Side:
 
     def __init__(self, signatures: Signatures) -> None:
         self.signatures = signatures
-        whole = np.array([[0, 0, 1, 1]], np.float32)
         self.fine = np.empty((len(signatures), 3, FINE, FINE), np.float32)
         for block in _blocks(len(signatures), BLOCK):
-            self.fine[block] = sample(self.thumbnails(block), whole, FINE)
+            self.fine[block] = sample(self.thumbnails(block), _WHOLE, FINE)
 
     def thumbnails(self, places: NDArray[np.int32] | slice) -> Floats:
         """(K, 3, H, W)."""
@@ -152,7 +190,8 @@ def _candidates(pool: ThreadPoolExecutor, inner: _Side, outer: _Side) -> Candida
     same = np.ones(max(len(pairs) - 1, 0), np.bool_)
     for name in ("inner", "outer", "mirrored"):
         same &= pairs[name][1:] == pairs[name][:-1]
-    return pairs[np.concatenate([[True], ~same])[: len(pairs)]]
+    first = np.concatenate([[True], ~same])[: len(pairs)]
+    return np.asarray(pairs[first])
 
 
 def _near(whole: _View, part: _View, rows: slice) -> Candidates:
@@ -180,10 +219,14 @@ def _confirm(inner: _Side, outer: _Side, pairs: Candidates) -> list[Match]:
     """Those whose pixels correlate when they are aligned."""
     pictures = inner.fine[pairs["inner"]]
     pictures[pairs["mirrored"]] = pictures[pairs["mirrored"]][..., ::-1]
-    thumbnails = outer.thumbnails(pairs["outer"])
-    correlation, windows = align(pictures, thumbnails, np.array(COLUMNS, np.float32)[pairs["column"]])
+    windows = np.array(COLUMNS, np.float32)[pairs["column"]]
+    coarse = sample(pictures, _WHOLE, COARSE)
+    correlation, windows = align(coarse, outer.fine[pairs["outer"]], windows, EARLY_STEPS)
+    early = correlation >= EARLY
+    pairs, pictures, thumbnails = pairs[early], pictures[early], outer.thumbnails(pairs["outer"][early])
+    correlation, windows = align(pictures, thumbnails, windows[early], STEPS)
     shown = sample(thumbnails, windows, FINE)
     tint = np.abs(pictures.mean((2, 3)) - shown.mean((2, 3))).max(1)
-    good = (correlation >= PIXELS) & (slope_correlation(pictures, shown) >= SLOPES) & (tint <= ALIGNED_TINT)
+    good = (correlation >= PIXELS) & (slope_correlation(pictures, shown) >= SLOPES) & (tint <= TINT)
     rows = zip(pairs[good][["inner", "outer", "mirrored"]].tolist(), correlation[good].tolist(), strict=True)
     return [Match(first, second, likeness, mirrored) for (first, second, mirrored), likeness in rows]

@@ -33,7 +33,7 @@ class Progress:
     def found(self, label: str) -> None:
         """An address was found that was not known before."""
         with self._lock:
-            self._bars[label].total += 1
+            self._bars[label].total = (self._bars[label].total or 0) + 1
 
     def fetched(self, label: str) -> None:
         """The image of an address has come."""

@@ -27,14 +27,12 @@ class Window(NamedTuple):
 WHOLE = Window(0, 0, 1, 1)
 
 
-def _grid(extent: float, steps: int) -> list[Window]:
-    """Windows of one extent, evenly spread."""
-    starts = np.linspace(0, 1 - extent, steps).tolist()
-    return [Window(left, top, left + extent, top + extent) for top in starts for left in starts]
+# where copies that were cut are looked for: in the middle, and evenly spread
+_MIDDLES = [Window(cut / 2, cut / 2, 1 - cut / 2, 1 - cut / 2) for cut in (0.1, 0.3)]
+_SPREAD = [Window(left, top, left + 0.8, top + 0.8) for top in (0, 0.1, 0.2) for left in (0, 0.1, 0.2)]
 
-
-# what the columns of the hashes are of; the second is the mirror image. Parts find copies that were cut
-COLUMNS = (WHOLE, WHOLE, Window(0.05, 0.05, 0.95, 0.95), *_grid(0.8, 3), *_grid(0.7, 3))
+# what the columns of the hashes are of; the second is the mirror image
+COLUMNS = (WHOLE, WHOLE, *_MIDDLES, *_SPREAD)
 PLAIN, MIRRORED = 0, 1
 
 

@@ -12,6 +12,8 @@ from visionlab.tracking.run import Run
 from visionlab.training import hardware
 from visionlab.training.checkpoints import StartingPoint
 
+RECALL_OF_TWO = "recall (sensitivity)"
+
 
 def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], parameters: int) -> None:
     """What is about to be trained, on what."""
@@ -37,7 +39,8 @@ def results(report: dict[str, Any]) -> None:
     print()
     print(f"{'':<20} {'test':>8}" + (f" {'validation':>11}" if validation else ""))
     for name, value in report["test"].items():
-        line = f"{name.replace('_', ' '):<20} {_value(name, value)}"
+        words = RECALL_OF_TWO if name == "recall" and len(report["classes"]) == 2 else name.replace("_", " ")
+        line = f"{words:<20} {_value(name, value)}"
         print(line + (f" {_value(name, validation[name]):>11}" if name in validation else ""))
 
 

@@ -31,6 +31,8 @@ from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import Divergence
 from visionlab.training.interruption import Interruption
 
+# what other fields call the recall of the positive class
+ALSO_RECALL = ("sensitivity", "true_positive_rate")
 MEMBER_METRICS = ("training_seconds", "latency_ms")
 CONTEXTS = {"train": "training", "val": "validation", "test": "test"}  # MLflow's words
 
@@ -124,6 +126,10 @@ class Recording:
         tested = {f"test/{name}": value for name, value in report["test"].items()}
         for rate, values in report["per_class"].items():
             tested |= {f"test_{rate}/{name}": value for name, value in zip(names, values, strict=True)}
+        positive = self._datamodule.positive
+        if positive is not None:
+            recall = report["per_class"]["recall"][positive]
+            tested |= {f"test_{name}/{names[positive]}": recall for name in ALSO_RECALL}
         found = {key: value for key, value in (tested | timing).items() if value is not None}
         self.logger.log_metrics(found, steps)
         for table in ("confusion_matrix", "per_class"):

@@ -47,7 +47,7 @@ def _lines(file: str, label: str) -> dict[int, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"gather.classes.{label}.urls: expected a text file (UTF-8) with the address of an image in each line, "
-            f"given {file}: {error}"
+            f"given {file} ({getattr(error, 'strerror', None) or error})"
         ) from error
     lines = {number: line.strip() for number, line in enumerate(text.splitlines(), start=1)}
     return {number: line for number, line in lines.items() if line and not line.startswith("#")}

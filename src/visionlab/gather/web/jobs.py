@@ -19,7 +19,7 @@ class Host:
         interval: seconds between two requests.
         free_at: when it may be asked again, on the clock of `time.monotonic`.
         rules: its robots.txt, once it is known.
-        asking: whether it is being asked for that, so that nobody else has to be held up by it.
+        asking: whether a job has been handed out that is to ask for that. No other is until it comes back.
         robots_failures: how often that went wrong.
         strikes: failures that are the host's own, since the last success.
         struck_at: when the last of them was known. Requests that were under way by then are no more of them.
@@ -49,6 +49,8 @@ class Job(Generic[T]):
         failure: the reason of the last of them.
         hops: redirects so far.
         host: that it was handed out for.
+        turn: when the host may be asked again after that.
+        asks: whether it is the one to ask for the host's robots.txt.
     """
 
     address: str
@@ -58,3 +60,5 @@ class Job(Generic[T]):
     failure: str = ""
     hops: int = 0
     host: Host = field(default_factory=lambda: Host("", 0.0))
+    turn: float = 0.0
+    asks: bool = False

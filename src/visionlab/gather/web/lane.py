@@ -111,7 +111,10 @@ class Lane(Generic[T]):
         self._running[job.host.name] -= 1
         if not self._running[job.host.name]:
             del self._running[job.host.name]
-        if self._aside:
+        if job.asks:
+            job.host.asking = job.asks = False
+            self._traffic.wake()
+        elif self._aside:
             self.reconsider(None)
 
     def _take(self, now: float) -> Job[T] | None:
@@ -135,8 +138,8 @@ class Lane(Generic[T]):
         waiting = self._jobs[host.name]
         job = waiting.popleft()
         job.host = host
-        host.asking = job.robots and host.rules is None
-        host.free_at = max(host.free_at, now - SLACK) + host.interval
+        host.asking = job.asks = job.robots and host.rules is None
+        host.free_at = job.turn = max(host.free_at, now - SLACK) + host.interval
         self._running[host.name] += 1
         if waiting:
             self._schedule(host.name, host.free_at)
@@ -155,6 +158,6 @@ class Lane(Generic[T]):
             self.condition.wait()  # somebody else keeps the time
             return
         self._next_look = when
-        self.condition.wait(when - now)
+        self.condition.wait(min(when - now, threading.TIMEOUT_MAX))
         if self._next_look == when:
             self._next_look = math.inf

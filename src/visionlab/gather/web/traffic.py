@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from visionlab.gather.web.addresses import host_of
-from visionlab.gather.web.jobs import Host
+from visionlab.gather.web.jobs import Host, Job
 from visionlab.gather.web.robots import Rules
 
 STRIKES = 5  # failures of a host, one after the other, after which it is given up
@@ -55,15 +55,12 @@ class Traffic:
         with self.lock:
             self._end()
 
-    def heed(self, host: Host, rules: Rules | None) -> None:
-        """The request for robots.txt has come back, with the rules or without."""
+    def heed(self, host: Host, rules: Rules) -> None:
+        """The rules of a host are known."""
         with self.lock:
-            host.asking = False
-            if rules is not None:
-                host.rules = rules
-                host.interval = max(host.interval, rules.delay)
-                host.free_at = max(host.free_at, time.monotonic() + rules.delay)
-            self._wake()
+            host.rules = rules
+            host.interval = max(host.interval, rules.delay)
+            host.free_at = max(host.free_at, time.monotonic() + rules.delay)
 
     def pause(self, host: Host, seconds: float) -> None:
         """Leave a host alone for a while."""
@@ -78,11 +75,12 @@ class Traffic:
                 host.strikes += 1
                 host.given_up = host.strikes >= STRIKES
 
-    def refund(self, host: Host) -> None:
-        """The host was not asked after all."""
+    def refund(self, job: Job[Any]) -> None:
+        """The host was not asked for the job that was handed out. Its turn goes to the next one."""
         with self.lock:
-            host.free_at = min(host.free_at, time.monotonic())
-            self._wake(host)
+            if job.host.free_at == job.turn:  # otherwise it has gone by
+                job.host.free_at = min(job.turn, time.monotonic())
+                self.wake(job.host)
 
     # what follows is for lanes, which hold the lock
 
@@ -111,6 +109,7 @@ class Traffic:
         for lane in self._lanes:
             lane.condition.notify_all()
 
-    def _wake(self, host: Host | None = None) -> None:
+    def wake(self, host: Host | None = None) -> None:
+        """Let all lanes look again at the hosts that had to wait, and at this one."""
         for lane in self._lanes:
             lane.reconsider(host)

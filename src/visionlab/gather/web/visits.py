@@ -50,7 +50,7 @@ class Visits:
         if job.robots and host.rules is not None:
             objection = objection or host.rules.objection_to(job.address)
         if objection:
-            self._traffic.refund(host)
+            self._traffic.refund(job)
             raise FetchError(objection)
         began = time.monotonic()
         try:
@@ -91,15 +91,13 @@ class Visits:
         lane.again(job)
 
     def _ask_for_rules(self, lane: Lane[T], job: Job[T]) -> None:
-        host, rules = job.host, None
+        host = job.host
         try:
-            rules = read_rules(self._client, host.name, self._config.user_agent)
+            self._traffic.heed(host, read_rules(self._client, host.name, self._config.user_agent))
         except FetchError as error:
             host.robots_failures += 1
             if host.robots_failures > self._config.retries:
-                rules = without_rules(error)
+                self._traffic.heed(host, without_rules(error))
             else:
                 self._traffic.pause(host, error.pause or back_off(host.robots_failures))
-        finally:
-            self._traffic.heed(host, rules)
         lane.again(job, first=True)
