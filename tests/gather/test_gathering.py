@@ -42,6 +42,7 @@ REASONS = {
 FAST = [
     "gather.politeness.download_seconds=1.5",
     "gather.politeness.silence_seconds=1",
+    "gather.politeness.retries=2",
     "gather.politeness.max_megabytes=2",
     "gather.politeness.requests_per_second=10000",
 ]
