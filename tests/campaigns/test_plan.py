@@ -81,6 +81,12 @@ def test_random_draws_are_the_same_for_the_same_seed_and_more_begin_with_the_few
         ("grid", [DIGITS, "model.width=8,16", "campaign.name=.."], "campaign.name: expected"),
         ("grid", [DIGITS, "model.width=8,16", "campaign.name=last"], "campaign.name: expected a name of its own"),
         ("grid", [DIGITS, "model.width=8,16", "study.storage=postgresql://u@h/d?password=x"], "without a password"),
+        (
+            "grid",
+            [DIGITS, "data.augment.randaugment=null,{ops: 2}"],
+            "data.augment.randaugment: expected values without settings in them, given null,{ops: 2}; vary the settings "
+            "one by one [command line]",
+        ),
     ],
 )
 def test_a_mistake_is_a_line(kind: str, words: list[str], line: str) -> None:

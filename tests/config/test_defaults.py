@@ -42,7 +42,7 @@ def test_a_mistake_is_named_with_file_and_line(entry: str, line: str, experiment
 def test_a_group_that_there_is_not(experiment: Callable[[str], None]) -> None:
     experiment("defaults:\n  - override /modle: cnn")
     (found,) = lines("experiment=mine")
-    assert found.startswith("modle: expected one of data, experiment, loss, model, ")
+    assert found.startswith("modle: expected one of data, experiment, gather, loss, model, ")
     assert found.endswith("given `override /modle: cnn`; did you mean model? [conf/experiment/mine.yaml:3]")
 
 

@@ -84,7 +84,14 @@ def sweeps(arguments: list[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]
         elif not override.is_discrete_sweep():
             mistakes.append(f"{key}: expected values that can be counted, given {given} [{COMMAND_LINE}]")
         else:
-            axes[key] = tuple(dict.fromkeys(_plain(value) for value in override.sweep_iterator(Transformer.identity)))
+            values = [_plain(value) for value in override.sweep_iterator(Transformer.identity)]
+            try:
+                axes[key] = tuple(dict.fromkeys(values))
+            except TypeError:  # a mapping cannot be told apart from others by a hash
+                mistakes.append(
+                    f"{key}: expected values without settings in them, given {given}; vary the settings one by one "
+                    f"[{COMMAND_LINE}]"
+                )
     if mistakes:
         raise ConfigError(mistakes)
     return axes, rest
