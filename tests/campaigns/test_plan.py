@@ -84,8 +84,8 @@ def test_random_draws_are_the_same_for_the_same_seed_and_more_begin_with_the_few
         (
             "grid",
             [DIGITS, "data.augment.randaugment=null,{ops: 2}"],
-            "data.augment.randaugment: expected values without settings in them, given null,{ops: 2}; vary the settings "
-            "one by one [command line]",
+            "data.augment.randaugment: expected values without settings in them, given null,{ops: 2}; vary the "
+            "settings one by one [command line]",
         ),
     ],
 )

@@ -155,7 +155,7 @@ def test_places_that_are_none(into: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be brought into .*file/test: .*file/.test: Not a directory"):
         make(tmp_path / "file" / "test", path)
     unpacked(tmp_path / "mine", {"notes.txt": b"mine"})
-    with pytest.raises(UserError, match="holds 0 cats and 0 dogs without a .source"):
+    with pytest.raises(UserError, match=r"holds 0 cats and 0 dogs without a \.source"):
         make(tmp_path / "mine", path)
 
 
