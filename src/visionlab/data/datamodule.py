@@ -18,8 +18,9 @@ from visionlab.data.groups import check_groups
 from visionlab.data.hashed import HashedSet
 from visionlab.data.images import ImageSet, fingerprint
 from visionlab.data.loader import DeviceLoader
-from visionlab.data.mapped import Images, MappedImages, parts
+from visionlab.data.mapped import Images, MappedImages
 from visionlab.data.memory import available_memory
+from visionlab.data.statistics import statistics
 from visionlab.errors import UserError, WithheldError
 
 Config = TypeVar("Config", bound=DataConfig)
@@ -119,7 +120,8 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         if missing:
             self.notes["classes without a training image"] = missing
         self._sets = {name: sets[name].images for name in found if name in sets}
-        self.mean, self.std = _statistics(train.images.images) if raw.mean is None else _given(raw)
+        given = torch.tensor(raw.mean or ()), torch.tensor(raw.std or ())
+        self.mean, self.std = statistics(train.images.images) if raw.mean is None else given
 
     def place(self, device: torch.device, rank: int, world_size: int, channels_last: bool) -> None:
         """Say where the loaders' batches are to be made and which share of them is this process's.
@@ -240,27 +242,8 @@ class _Placement:
     channels_last: bool = False
 
 
-def _given(raw: Raw) -> tuple[Tensor, Tensor]:
-    return torch.tensor(raw.mean), torch.tensor(raw.std)
-
-
 def _stays_in_file(images: Images, device: torch.device, processes: int) -> bool:
     """Whether the copies that `processes` would make of the images would fill half of this machine's memory."""
     if not isinstance(images, MappedImages) or device.type != "cpu":
         return False
     return images.nbytes * processes > available_memory() / 2
-
-
-def _statistics(images: Images) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (C,) of (N, C, H, W) uint8 pixels scaled to 0…1."""
-    channels = images.shape[1]
-    counts = torch.zeros(channels, 256, dtype=torch.float64)
-    for part in parts(images):
-        for channel in range(channels):
-            counts[channel] += torch.bincount(part[:, channel].flatten(), minlength=256)
-    share = counts / counts.sum(dim=1, keepdim=True)
-    value = torch.arange(256, dtype=torch.float64) / 255
-    mean = share @ value
-    variance = (share * (value - mean.unsqueeze(1)).square()).sum(dim=1)
-    # an image set of one colour has no variance to divide by
-    return mean.float(), variance.sqrt().clamp_min(1 / 255).float()
