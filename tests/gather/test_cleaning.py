@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 
 from tests.gather.pictures import encoded, picture
 from visionlab.config.gather import AcceptConfig
-from visionlab.gather.cleaning import clean
+from visionlab.errors import UserError
+from visionlab.gather.cleaning import clean, held_out
 from visionlab.gather.links import Fetch, Find, Link, Page
 from visionlab.gather.manifest import Row, manifest_fingerprint, read_manifest, write_manifest
 from visionlab.gather.placing import FILES
@@ -40,7 +41,7 @@ class Crawled:
 
     def rows(self, **decisions: str) -> list[Row]:
         wanted = {name.replace("__", "/"): decision for name, decision in decisions.items()}
-        return clean(self.root, self.finds, ACCEPT, wanted)  # type: ignore[arg-type]
+        return clean(self.root, self.finds, ACCEPT, wanted, held_out(self.root))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -137,6 +138,17 @@ def test_a_person_has_the_last_word(crawled: Crawled) -> None:
     # what a dropped image has made superfluous shows the same, and stays away
     rows = crawled.rows(**{first.replace("/", "__"): "drop"})
     assert [row.reason for row in rows] == ["by hand", "near duplicate", ""]
+
+
+def test_what_was_found_for_two_classes_is_kept_for_the_one_that_a_person_names(crawled: Crawled) -> None:
+    data = encoded(picture(1))
+    cat, _ = crawled.add("cat", data, "http://x.example/1"), crawled.add("dog", data, "http://x.example/2")
+    rows = crawled.rows(**{cat.replace("/", "__"): "keep"})
+    assert [(row.label, row.decision) for row in rows] == [("cat", "keep"), ("dog", "drop")]
+    stem = cat.rpartition("/")[2]
+    with pytest.raises(UserError, match=rf"{stem}: is in cat and dog; say which it shows, as in cat/{stem},keep"):
+        crawled.rows(**{stem: "keep"})
+    assert {row.reason for row in crawled.rows(**{stem: "drop"})} == {"by hand"}
 
 
 def test_what_is_no_image_or_could_not_be_had_says_why(crawled: Crawled) -> None:

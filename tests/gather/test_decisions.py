@@ -34,6 +34,13 @@ def test_a_line_that_is_not_understood_is_named(line: str, tmp_path: Path) -> No
 
 def test_what_is_added_leaves_what_was_there(tmp_path: Path) -> None:
     assert read_decisions(tmp_path) == {}
-    (tmp_path / "decisions.csv").write_text("cat/1.jpg,keep\ncat/2.jpg,keep\n")
+    (tmp_path / "decisions.csv").write_text("# my own\ncat/1.jpg,keep\ncat/2.jpg,keep")
     add_drops(tmp_path, ["cat/2.jpg", "dog/3.jpg"])
     assert read_decisions(tmp_path) == {"cat/1.jpg": "keep", "cat/2.jpg": "drop", "dog/3.jpg": "drop"}
+    assert (tmp_path / "decisions.csv").read_text().startswith("# my own\ncat/1.jpg,keep\n")
+
+
+def test_what_is_no_table_is_answered_with_a_line(tmp_path: Path) -> None:
+    (tmp_path / "decisions.csv").write_text(f"cat/{'1' * 200_000},keep\n")
+    with pytest.raises(UserError, match=r"decisions\.csv: expected lines of file,decision, found no table"):
+        read_decisions(tmp_path)

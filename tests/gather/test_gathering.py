@@ -106,14 +106,11 @@ def test_every_good_image_is_kept_and_every_bad_one_is_dropped_for_its_reason(en
     assert set(kept.values()) == {1}
 
     # the folders hold what the manifest says, and can be trained on as they are
-    placed = {
-        file.relative_to(root).as_posix() for name in ("train", "rejected") for file in (root / name).rglob("*.*")
-    }
-    named = {row.file for row in rows if row.file}
+    placed = set(_files(root))
+    assert placed == {row.file for row in rows if row.file}
     assert {name for name in placed if name.startswith("train/")} == {
         row.file for row in rows if row.decision == "keep"
     }
-    assert named == placed | {row.file for row in rows if row.file and "." not in row.file.rpartition("/")[2]}
     listing = list_images(root)
     assert listing.classes == ("cat", "dog")
     assert sum(file.split == "train" for file in listing.files) == sum(row.decision == "keep" for row in rows)
@@ -142,13 +139,20 @@ def test_a_contact_sheet_is_drawn_of_each_class_and_each_reason(root: Path, caps
     assert all(f"{name}.png" in capsys.readouterr().out for name in sorted(drawn)[:1])
 
 
-def test_what_a_person_decides_counts_on_the_next_run_without_the_network(engine: Engine, root: Path) -> None:
+def test_what_a_person_decides_counts_on_the_next_run_without_the_network(
+    engine: Engine, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before, asked = read_manifest(root), len(engine.requests)
     first, second = [row for row in before if row.decision == "keep"][:2]
     duplicate = next(row for row in before if row.reason == "near duplicate" and row.file)
+    small = next(row for row in before if row.reason == "too small")
     (root / first.file).unlink()
-    (root / "decisions.csv").write_text(f"file,decision\n{second.file},drop\n{duplicate.file},keep\n")
+    (root / "decisions.csv").write_text(
+        f"file,decision\n{second.file},drop\n{duplicate.file},keep\n{small.file},keep\n"
+    )
     cli.main([*words(engine), "--offline"])
+    name = small.file.partition("small/")[2]
+    assert f"decisions.csv: {name} cannot be kept: too small\n" in capsys.readouterr().err
     after = {row.image_url: row for row in read_manifest(root)}
     assert (after[first.image_url].reason, after[second.image_url].reason) == ("by hand", "by hand")
     assert after[duplicate.image_url].decision == "keep"
@@ -156,6 +160,33 @@ def test_what_a_person_decides_counts_on_the_next_run_without_the_network(engine
     assert len(engine.requests) == asked
     changed = {row.image_url for row in before if row != after[row.image_url] and not row.detail}
     assert changed <= {first.image_url, second.image_url}
+
+
+def test_what_would_end_it_after_the_crawl_ends_it_before(
+    engine: Engine, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = len(engine.requests)
+    (root / "train" / "cat" / "mine.jpg").write_text("mine")
+    with pytest.raises(SystemExit):
+        cli.main(words(engine))
+    (root / "train" / "cat" / "mine.jpg").unlink()
+    assert "mine.jpg: was not put there" in capsys.readouterr().err
+    assert len(engine.requests) == asked
+
+
+@pytest.mark.parametrize("name", ["''", '"a\\0b"', "../x", ".hidden", "'a '", "a/b", "CON:", "x" * 81])
+def test_a_class_has_a_name_that_can_be_a_folder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["gather", f"gather.classes={{{name}: {{queries: [a]}}, dog: {{queries: [b]}}}}", "--status"])
+    assert raised.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_nothing_to_decide_about_is_answered_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["gather", "gather.name=nothing", "--offline"])
+    assert "nothing: expected what an earlier `visionlab gather` has fetched" in capsys.readouterr().err
+    assert not (project.data() / "nothing").exists()
 
 
 @pytest.mark.slow
@@ -216,5 +247,5 @@ def _files(root: Path) -> list[str]:
         file.relative_to(root).as_posix()
         for name in ("train", "rejected")
         for file in (root / name).rglob("*")
-        if file.is_file()
+        if file.is_file() and not file.name.startswith(".")
     ]

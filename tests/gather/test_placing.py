@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -10,35 +11,45 @@ from pathlib import Path
 import pytest
 
 from visionlab.errors import UserError
-from visionlab.gather.placing import FILES, place, removed_by_hand
+from visionlab.gather.placing import FILES, check_places, place, removed_by_hand
 
-WANTED = {"train/cat/a.jpg": "a", "train/dog/b.jpg": "b", "rejected/blank/cat/c.jpg": "c"}
+SHA = {letter: hashlib.sha256(letter.encode()).hexdigest() for letter in "abcd"}
+
+
+def name(folder: str, letter: str) -> str:
+    return f"{folder}/{SHA[letter][:12]}.jpg"
+
+
+CAT, DOG, BLANK = name("train/cat", "a"), name("train/dog", "b"), name("rejected/blank/cat", "c")
+WANTED = {CAT: SHA["a"], DOG: SHA["b"], BLANK: SHA["c"]}
+OTHER = {name("train/cat", "c"): SHA["c"]}
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / FILES).mkdir(parents=True)
-    for name in "abcd":
-        (tmp_path / FILES / name).write_text(name)
-    return tmp_path
+    root = tmp_path / "pets"
+    (root / FILES).mkdir(parents=True)
+    for letter, sha256 in SHA.items():
+        (root / FILES / sha256).write_text(letter)
+    return root
 
 
 def files(root: Path) -> dict[str, str]:
     return {
-        path.relative_to(root).as_posix(): path.read_text()
-        for name in ("train", "rejected")
-        for path in (root / name).rglob("*")
-        if path.is_file()
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("train", "rejected")
+        for path in (root / folder).rglob("*")
+        if path.is_file() and not path.name.startswith(".")
     }
 
 
 def test_exactly_what_is_wanted_is_placed_whatever_was_there_before(root: Path) -> None:
     place(root, WANTED)
     assert files(root) == WANTED
-    place(root, {"train/cat/c.jpg": "c"})
-    assert files(root) == {"train/cat/c.jpg": "c"}
+    place(root, OTHER)
+    assert files(root) == OTHER
     assert removed_by_hand(root) == []
-    assert sorted(path.name for path in (root / ".gather").iterdir()) == ["files", "placed.json"]
+    assert [path.name for path in (root / ".gather").iterdir()] == ["files"]
 
 
 def test_nothing_is_touched_where_all_is_as_it_is_wanted(root: Path) -> None:
@@ -48,38 +59,63 @@ def test_nothing_is_touched_where_all_is_as_it_is_wanted(root: Path) -> None:
     assert (root / "train").stat().st_ino == before
 
 
-def test_a_file_that_a_person_has_removed_is_noticed(root: Path) -> None:
+def test_a_file_that_a_person_has_removed_is_noticed_also_in_a_copy_of_the_data_set(root: Path) -> None:
     place(root, WANTED)
-    (root / "train/cat/a.jpg").unlink()
-    assert removed_by_hand(root) == ["cat/a.jpg"]
-    place(root, {name: sha for name, sha in WANTED.items() if name != "train/cat/a.jpg"})
+    copy = root.with_name("copy")
+    shutil.copytree(root, copy)
+    for place_of_it in (root, copy):
+        (place_of_it / CAT).unlink()
+        assert removed_by_hand(place_of_it) == [CAT.removeprefix("train/")]
+        place(place_of_it, OTHER)
+        assert removed_by_hand(place_of_it) == []
+        assert files(place_of_it) == OTHER
+
+
+@pytest.mark.parametrize("mine", ["train/cat/mine.jpg", "rejected/blank/cat/mine.jpg", "train/mine.jpg"])
+def test_a_file_that_was_not_placed_is_never_removed(root: Path, mine: str) -> None:
+    place(root, WANTED)
+    (root / mine).write_text("mine")
+    with pytest.raises(UserError, match=r"mine\.jpg: was not put there by .* name it: gather\.classes\.CLASS\.folder"):
+        place(root, OTHER)
+    assert (root / mine).read_text() == "mine"
+    assert set(files(root)) == {*WANTED, mine}
+
+
+def test_an_image_that_was_edited_is_neither_lost_nor_taken_for_what_it_was(root: Path) -> None:
+    place(root, WANTED)
+    (root / CAT).write_text("turned")
+    with pytest.raises(UserError, match="was changed since"):
+        check_places(root)
+    assert (root / CAT).read_text() == "turned"
+    # what it was made from is as it was
+    assert (root / FILES / SHA["a"]).read_text() == "a"
+
+
+def test_a_link_to_another_disk_is_answered_with_a_line(root: Path) -> None:
+    place(root, WANTED)
+    elsewhere = root.with_name("elsewhere")
+    (root / "train").rename(elsewhere)
+    (root / "train").symlink_to(elsewhere)
+    with pytest.raises(UserError, match="train: expected a folder, found a link"):
+        place(root, OTHER)
+    assert len(list(elsewhere.rglob("*.jpg"))) == 2
+
+
+def test_a_torn_record_of_what_was_placed_accuses_nobody(root: Path) -> None:
+    place(root, WANTED)
+    (root / "train" / ".placed").write_text('{"train/ca')
     assert removed_by_hand(root) == []
+    place(root, OTHER)
+    assert files(root) == OTHER
 
 
-@pytest.mark.parametrize("name", ["train/cat/mine.jpg", "rejected/blank/cat/mine.jpg", "train/mine.jpg"])
-def test_a_file_that_was_not_placed_is_never_removed(root: Path, name: str) -> None:
-    place(root, WANTED)
-    (root / name).write_text("mine")
-    with pytest.raises(UserError, match=r"mine\.jpg: was not put there by .*name it: gather\.classes\.CLASS\.folder"):
-        place(root, {"train/cat/d.jpg": "d"})
-    assert (root / name).read_text() == "mine"
-
-
-def test_a_copy_of_the_whole_data_set_is_gone_on_with(root: Path, tmp_path: Path) -> None:
-    place(root, WANTED)
-    copy = tmp_path / "copy"
-    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("copy"))
-    place(copy, {"train/cat/d.jpg": "d"})
-    assert files(copy) == {"train/cat/d.jpg": "d"}
-
-
-@pytest.mark.parametrize("call", ["rename", "link", "replace"])
+@pytest.mark.parametrize("call", ["rename", "copy2", "write_text"])
 @pytest.mark.parametrize("nth", [1, 2, 3, 4])
 def test_a_kill_at_any_step_loses_nothing_and_accuses_nobody(root: Path, call: str, nth: int) -> None:
     place(root, WANTED)
-    wanted = {"train/cat/a.jpg": "a", "train/dog/d.jpg": "d", "rejected/blank/cat/b.jpg": "b"}
+    wanted = {CAT: SHA["a"], name("train/dog", "d"): SHA["d"], name("rejected/blank/cat", "b"): SHA["b"]}
     if os.fork() == 0:
-        module = os if call == "link" else Path
+        module = shutil if call == "copy2" else Path
         original, calls = getattr(module, call), iter(range(1, 1000))
 
         def killed(*arguments: object) -> object:
@@ -91,9 +127,9 @@ def test_a_kill_at_any_step_loses_nothing_and_accuses_nobody(root: Path, call: s
         place(root, wanted)
         os._exit(0)
     os.wait()
-    for name in ("train", "rejected"):
-        there = {path: sha for path, sha in files(root).items() if path.startswith(name)}
-        whole = [{path: sha for path, sha in each.items() if path.startswith(name)} for each in (WANTED, wanted, {})]
+    for folder in ("train", "rejected"):
+        there = {path: sha for path, sha in files(root).items() if path.startswith(folder)}
+        whole = [{path: sha for path, sha in each.items() if path.startswith(folder)} for each in (WANTED, wanted, {})]
         assert there in whole
     assert removed_by_hand(root) == []
     place(root, wanted)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visionlab import project
+from visionlab.errors import UserError
 
 if TYPE_CHECKING:
     from visionlab.config.gather import GatherConfig
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.probe:
         _probe(config)
     elif arguments.status or arguments.contact_sheet:
-        _show(root, arguments.contact_sheet)
+        _show(config, root, arguments.contact_sheet)
     else:
         from visionlab.gather.gathering import gather
 
@@ -65,15 +66,23 @@ def _probe(config: GatherConfig) -> None:
     print(*aligned(rows, right=(1,)), sep="\n")
 
 
-def _show(root: Path, sheets: bool) -> None:
+def _show(config: GatherConfig, root: Path, sheets: bool) -> None:
     from visionlab.gather.contact_sheet import save_contact_sheets
-    from visionlab.gather.manifest import read_manifest
+    from visionlab.gather.crawl import open_ledger
+    from visionlab.gather.manifest import FILE_NAME, read_manifest
     from visionlab.gather.summary import summary_lines
 
+    finds = [] if (root / FILE_NAME).exists() else open_ledger(root).finds(config)
+    if finds:
+        fetched = sum(find.fetch is not None and not find.fetch.reason for find in finds)
+        raise UserError(
+            f"{root}: the crawl has not come to its end yet: {len(finds):,} addresses found, {fetched:,} images "
+            "fetched; `visionlab gather` with the same words goes on, with --offline it makes do with these"
+        )
     rows = read_manifest(root)
     if sheets:
         for file in save_contact_sheets(root, rows):
             print(file)
-        print(f"drop or keep single images by lines such as 0123456789ab,drop in {root / 'decisions.csv'}")
+        print(f"drop or keep single images by lines such as cat/0123456789ab,drop in {root / 'decisions.csv'}")
     else:
         print(*summary_lines(rows), sep="\n")

@@ -27,4 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
     scores = loaded.module.scores
     assert scores is not None
     print(f"{loaded.id}, {loaded.data.sizes['test']:,} test images")
-    console.results({"test": scores.summary})
+    if loaded.data.positive is not None:
+        print(f"rates are those of the positive class, {loaded.data.classes[loaded.data.positive]}")
+    console.results({"test": scores.summary, "classes": loaded.data.classes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,8 @@ from visionlab import __version__
 from visionlab.config.base import Section
 from visionlab.config.campaign import NAME
 
+# neither hidden nor with a space at an end; no characters that some file system or table has another use for
+FOLDER_NAME = r"(?![. ])[^\x00-\x1f\x7f/\\:*?\"<>|,]{1,80}(?<![. ])"
 SourceName = Literal["openverse", "bing", "google", "flickr"]
 
 
@@ -44,8 +47,8 @@ class EndpointsConfig(Section):
     @field_validator("*")
     @classmethod
     def _http(cls, address: str) -> str:
-        if not address.startswith(("http://", "https://")):
-            raise ValueError(f"expected an address that begins with http:// or https://, given {address!r}")
+        if not re.match(r"https?://[^/?#\s]+", address):
+            raise ValueError(f"expected an address that begins with http:// or https:// and a host, given {address!r}")
         return address
 
 
@@ -94,7 +97,7 @@ class GatherConfig(Section):
     @classmethod
     def _folder_names(cls, classes: dict[str, ClassConfig]) -> dict[str, ClassConfig]:
         for name in classes:
-            if name != Path(name).name or name.startswith("."):
+            if not re.fullmatch(FOLDER_NAME, name):
                 raise ValueError(f"expected classes whose names can be folders, given {name!r}")
         return classes
 

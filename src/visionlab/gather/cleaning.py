@@ -10,19 +10,18 @@ from typing import Final, NamedTuple
 
 from visionlab.config.gather import AcceptConfig
 from visionlab.data.listing import SUFFIXES
-from visionlab.gather.decisions import decided
+from visionlab.gather.decisions import check_clear, decided
 from visionlab.gather.duplicates import COPY_OF_TEST, EXACT, Candidate, Verdict, judge
 from visionlab.gather.inspection import Inspection
 from visionlab.gather.links import Find
 from visionlab.gather.manifest import Decision, Row
 from visionlab.gather.matching import find_copies, find_duplicates
-from visionlab.gather.placing import FILES, HIDDEN, REJECTED, TRAIN
+from visionlab.gather.placing import FILES, HIDDEN, NAME_DIGITS, REJECTED, TRAIN
 from visionlab.gather.signature import Signatures
 from visionlab.gather.signature_store import Outcome, inspect_all, key_of
 
 TEST = "test"
 BY_HAND: Final = "by hand"
-NAME_DIGITS = 12  # of the SHA-256, in the name of a file
 ANYTHING = AcceptConfig(min_side=1, max_aspect=1e6)  # a test image counts whatever it is like
 
 
@@ -33,10 +32,12 @@ class Held:
     Attributes:
         candidates: those that can be decoded; their keys are paths below the data set's folder.
         signatures: of each.
+        unreadable: how many files cannot be decoded.
     """
 
     candidates: list[Candidate]
     signatures: Signatures
+    unreadable: int = 0
 
 
 class Ending(NamedTuple):
@@ -50,13 +51,16 @@ class Ending(NamedTuple):
 Key = tuple[str, str]  # class and SHA-256: what a decision is about
 
 
-def clean(root: Path, finds: Sequence[Find], accept: AcceptConfig, decisions: Mapping[str, Decision]) -> list[Row]:
+def clean(
+    root: Path, finds: Sequence[Find], accept: AcceptConfig, decisions: Mapping[str, Decision], held: Held
+) -> list[Row]:
     """Decide about every image that was found.
 
     Args:
-        root: the data set's folder, with the held-out images in `test/`.
+        root: the data set's folder.
         finds: in the order in which they count: of an address found twice for a class the first.
         decisions: a person's, by class/name.
+        held: what nothing that is kept may be a copy of.
 
     Returns:
         A row for each address of each class, in the order of the finds; the first row of a file names it.
@@ -68,10 +72,10 @@ def clean(root: Path, finds: Sequence[Find], accept: AcceptConfig, decisions: Ma
     keys = list(dict.fromkeys(_key(find) for find in finds if find.fetch is not None and find.fetch.sha256))
     outcomes = _inspect(root, list(dict.fromkeys(sha256 for _, sha256 in keys)), accept)
     images = {key: outcome for key in keys if isinstance(outcome := outcomes[key[1]], Inspection)}
-    held = held_out(root)
     sizes = {find.fetch.sha256: find.fetch.bytes for find in finds if find.fetch is not None}
     verdicts = _judge(images, sizes, held)
     names = {key: f"{key[0]}/{key[1][:NAME_DIGITS]}{_suffix(outcomes[key[1]])}" for key in keys}
+    check_clear(root, decisions, names.values())
     endings = {key: _decide(names[key], outcomes[key[1]], verdicts.get(key), decisions) for key in keys}
     places = {key: _place(names[key], endings[key]) for key in keys}
     return _rows(finds, outcomes, endings, places)
@@ -89,7 +93,7 @@ def held_out(root: Path) -> Held:
         Candidate(file.relative_to(root).as_posix(), file.parent.name, image.width * image.height, 0, image.pixel_hash)
         for file, image in found
     ]
-    return Held(candidates, Signatures.of([image.signature for _, image in found]))
+    return Held(candidates, Signatures.of([image.signature for _, image in found]), len(files) - len(found))
 
 
 def _key(find: Find) -> Key:

@@ -31,7 +31,7 @@ def read_decisions(root: Path) -> dict[str, Decision]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read: {error}") from None
     found: dict[str, Decision] = {}
-    for number, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+    for number, cells in enumerate(_lines(file, text), start=1):
         words = [cell.strip() for cell in cells]
         if not any(words) or words[0].startswith("#") or (number == 1 and tuple(words) == HEADER):
             continue
@@ -46,9 +46,37 @@ def read_decisions(root: Path) -> dict[str, Decision]:
     return found
 
 
+def _lines(file: Path, text: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"{file}: expected lines of file,decision, found no table: {error}") from None
+
+
 def decided(name: str, decisions: Mapping[str, Decision]) -> Decision | None:
     """What was decided about the file `name`, class/name.suffix."""
     return next((decisions[word] for word in _words(name) if word in decisions), None)
+
+
+def check_clear(root: Path, decisions: Mapping[str, Decision], names: Iterable[str]) -> None:
+    """Make sure that no image is to be kept without saying of which class, where it was found for several.
+
+    Args:
+        names: class/name.suffix of all files.
+
+    Raises:
+        UserError: there is one.
+    """
+    classes: dict[str, list[str]] = {}
+    for name in names:
+        classes.setdefault(PurePosixPath(name).stem, []).append(PurePosixPath(name).parent.name)
+    for word, decision in decisions.items():
+        found = classes.get(PurePosixPath(word).stem, [])
+        if decision == "keep" and "/" not in word and len(found) > 1:
+            raise UserError(
+                f"{root / FILE_NAME}: {word}: is in {' and '.join(found)}; say which it shows, as in "
+                f"{found[0]}/{word},keep"
+            )
 
 
 def unknown(decisions: Iterable[str], names: Iterable[str]) -> list[str]:
@@ -62,17 +90,12 @@ def _words(name: str) -> tuple[str, ...]:
     return name, str(place.with_suffix("")), place.name, place.stem
 
 
-def write_decisions(root: Path, decisions: Mapping[str, Decision]) -> None:
-    """Write the table, whole or not at all."""
-    file = root / FILE_NAME
-    part = file.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(HEADER)
-        writer.writerows(decisions.items())
-    part.replace(file)
-
-
 def add_drops(root: Path, files: Iterable[str]) -> None:
-    """Note that a person has removed `files` (class/name)."""
-    write_decisions(root, read_decisions(root) | dict.fromkeys(files, "drop"))
+    """Note below what stands there that a person has removed `files` (class/name)."""
+    file = root / FILE_NAME
+    text = file.read_text(encoding="utf-8") if file.exists() else ",".join(HEADER) + "\n"
+    if not text.endswith("\n"):
+        text += "\n"
+    part = file.with_suffix(".part")
+    part.write_text(text + "".join(f"{name},drop\n" for name in files), encoding="utf-8")
+    part.replace(file)

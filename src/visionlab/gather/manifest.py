@@ -82,7 +82,10 @@ def read_manifest(root: Path) -> list[Row]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read: {error}") from None
-    lines = list(csv.reader(io.StringIO(text, newline="")))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"{file}: cannot be read: {error}; run `visionlab gather` to write it anew") from None
     if not lines or tuple(lines[0]) != COLUMNS:
         raise UserError(f"{file}: expected the columns {', '.join(COLUMNS)}; run `visionlab gather` to write it anew")
     for number, line in enumerate(lines[1:], start=2):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from visionlab.errors import UserError
 
 TRAIN, REJECTED = "train", "rejected"
 HIDDEN = ".gather"
 FILES = f"{HIDDEN}/files"
-PLACED = f"{HIDDEN}/placed.json"
+NAME_DIGITS = 12  # of the SHA-256 that a file's name consists of
+PLACED = ".placed"  # in each folder: what was put there when it was made
 
 
 def place(root: Path, wanted: Mapping[str, str]) -> None:
-    """Make `train/` and `rejected/` hold exactly what is wanted, as links to the files as they were fetched.
+    """Make `train/` and `rejected/` hold exactly what is wanted, as copies of the files as they were fetched.
 
     Each of the two folders is made aside and then takes the place of the old one, so a process that is killed leaves
     no half of one; the next call makes it again.
@@ -30,17 +30,38 @@ def place(root: Path, wanted: Mapping[str, str]) -> None:
     Raises:
         UserError: there is a file in the way that was not placed here.
     """
+    check_places(root)
     for name in (TRAIN, REJECTED):
         part = {path: sha256 for path, sha256 in wanted.items() if path.split("/")[0] == name}
-        _check_foreign(root, name)
-        if _placed(root, name) == part and _files_in(root, name) == set(part):
-            continue
-        _make(root, name, part)
+        if _placed(root, name) != part or {path for path, _ in _files_in(root, name)} != set(part):
+            _make(root, name, part)
+
+
+def check_places(root: Path) -> None:
+    """Make sure that the two folders hold nothing that would be lost if they were made anew.
+
+    Raises:
+        UserError: there is a file of somebody else's, or one that was changed, or a folder is a link.
+    """
+    for name in (TRAIN, REJECTED):
+        if (root / name).is_symlink():
+            raise UserError(
+                f"{root / name}: expected a folder, found a link; have {root} as a whole on another disk instead"
+            )
+        known = _placed(root, name)
+        foreign = sorted(path for path, file in _files_in(root, name) if not _is_ours(file, known.get(path)))
+        if foreign:
+            more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
+            raise UserError(
+                f"{root / foreign[0]}{more}: was not put there by `visionlab gather`, or was changed since, and "
+                f"{name}/ is made anew; move your own images to a folder of their own and name it: "
+                "gather.classes.CLASS.folder=…"
+            )
 
 
 def removed_by_hand(root: Path) -> list[str]:
     """The files that were placed in `train/` and that somebody has removed since, as class/name."""
-    gone = set(_placed(root, TRAIN)) - _files_in(root, TRAIN)
+    gone = set(_placed(root, TRAIN)) - {path for path, _ in _files_in(root, TRAIN)}
     return sorted("/".join(path.split("/")[1:]) for path in gone)
 
 
@@ -52,62 +73,35 @@ def _make(root: Path, name: str, part: Mapping[str, str]) -> None:
     for path, sha256 in part.items():
         target = aside / path.removeprefix(f"{name}/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link(root / FILES / sha256, target)
-    _note(root, name, part, aside)
+        # no link: who edits an image in place would change the file that it was made from
+        shutil.copy2(root / FILES / sha256, target)
+    (aside / PLACED).write_text(json.dumps(dict(part)))
     if (root / name).exists():
         (root / name).rename(old)
     aside.rename(root / name)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        shutil.copyfile(source, target)
-
-
-def _note(root: Path, name: str, part: Mapping[str, str], folder: Path) -> None:
-    """Record what a folder is to hold before it gets its name: by its number, as it may not come to that."""
-    file, notes = root / PLACED, _notes(root)
-    # of the folder that still has the name too, should this process be killed before the other takes its place
-    notes[name] = [
-        {"inode": folder.stat().st_ino, "files": dict(part)},
-        *([{"inode": (root / name).stat().st_ino, "files": _placed(root, name)}] if (root / name).exists() else []),
-    ]
-    written = file.with_suffix(".part")
-    written.write_text(json.dumps(notes))
-    written.replace(file)
-
-
-def _notes(root: Path) -> dict[str, list[dict[str, Any]]]:
-    file = root / PLACED
-    return json.loads(file.read_text()) if file.exists() else {}
-
-
 def _placed(root: Path, name: str) -> dict[str, str]:
-    """What was placed in the folder as it is now, by path below `root`."""
-    if not (root / name).exists():
+    """What was placed in a folder, by path below `root`."""
+    try:
+        return dict(json.loads((root / name / PLACED).read_text()))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
-    inode = (root / name).stat().st_ino
-    return next((dict(note["files"]) for note in _notes(root).get(name, []) if note["inode"] == inode), {})
 
 
-def _files_in(root: Path, name: str) -> set[str]:
-    return {
-        file.relative_to(root).as_posix()
-        for file in (root / name).rglob("*")
-        if not file.is_dir() and not file.name.startswith(".")
-    }
+def _files_in(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+    for file in (root / name).rglob("*"):
+        if not file.is_dir() and not file.name.startswith("."):
+            yield file.relative_to(root).as_posix(), file
 
 
-def _check_foreign(root: Path, name: str) -> None:
-    # whatever the folder's number: it may be a copy, of another disk
-    known = {path for note in _notes(root).get(name, []) for path in note["files"]}
-    foreign = sorted(_files_in(root, name) - known)
-    if foreign:
-        more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
-        raise UserError(
-            f"{root / foreign[0]}{more}: was not put there by `visionlab gather`, which makes {name}/ anew; move your "
-            f"own images to a folder of their own and name it: gather.classes.CLASS.folder=…"
-        )
+def _is_ours(file: Path, sha256: str | None) -> bool:
+    """Whether the file is as it was placed: its name says what its content is."""
+    if len(file.stem) != NAME_DIGITS or (sha256 is not None and not sha256.startswith(file.stem)):
+        return False
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest().startswith(file.stem)
+    except OSError:
+        return False

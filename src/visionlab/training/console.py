@@ -34,7 +34,11 @@ def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], p
 
 
 def results(report: dict[str, Any]) -> None:
-    """The test results of a report, the validation results beside them where there are any."""
+    """The test results of a report, the validation results beside them where there are any.
+
+    Args:
+        report: with `test` and `classes`, and perhaps `validation`, as a run has it.
+    """
     validation = report.get("validation", {})
     print()
     print(f"{'':<20} {'test':>8}" + (f" {'validation':>11}" if validation else ""))

@@ -125,7 +125,8 @@ def fit(
     )
     start = recording.start
     if start is None or not start.is_complete(settings):
-        trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
+        with hardware.old_objects_set_aside():
+            trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
         return checkpoints.chosen(keeper.folder)
     return checkpoints.chosen(start.file.parent)
 
