@@ -112,7 +112,9 @@ def _best_validation(records: list[Record]) -> dict[str, float]:
 def _explanation(run: Run, report: dict[str, Any], validated: bool) -> str:
     classes = report.get("classes", [])
     positive = positive_label(classes, run.config().data.positive_class)
-    of = "means over the classes" if positive is None else f"those of the class “{classes[positive]}”"
+    of = "means over the classes"
+    if positive is not None:
+        of = f"those of the class “{classes[positive]}”; recall is also called sensitivity and true positive rate"
     chosen_by = " Validation results are of the best epoch, by which the weights are chosen." if validated else ""
     return f"Rates are {of}.{chosen_by}"
 
