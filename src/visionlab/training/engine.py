@@ -16,12 +16,14 @@ from visionlab.errors import PrunedRun, UserError
 from visionlab.tracking.member import Member, is_to_be_pruned
 from visionlab.tracking.run import Run
 from visionlab.training import checkpoint_file, checkpoints, hardware
-from visionlab.training.build import build_data, build_module, initialize_from_data
+from visionlab.training.adaptation import Freezing, frozen_stages
+from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping, ValidateLast
 from visionlab.training.checkpoint_file import HashedCheckpointIO
 from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import Profile, adapt, trainer_arguments
+from visionlab.training.features import cached_features
 from visionlab.training.interruption import Interruption
 from visionlab.training.latency import latency_ms
 from visionlab.training.progress import Progress
@@ -29,6 +31,7 @@ from visionlab.training.pruning import Pruning
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
 from visionlab.training.results import KeepScores, KeepValidation
+from visionlab.training.starting import initialize, name_start
 
 
 def train(config: TrainConfig) -> Run | None:
@@ -41,7 +44,7 @@ def train(config: TrainConfig) -> Run | None:
         UserError: the data set, the machine and the configuration do not fit together, or training diverged.
         InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
-    return _carry_out(adapt(config))
+    return _carry_out(name_start(adapt(config)))
 
 
 def resume(run: Run, config: TrainConfig) -> Run | None:
@@ -84,9 +87,14 @@ def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | Non
             datamodule.withhold_test()
         module = build_module(config, datamodule)
         _check_batch_norm(config, module)
-        initialize_from_data(module, datamodule)
+        _check_unfreezing(config, module)
+        # of a run that goes on, the checkpoint has all weights: what it started from need not be there any more
+        goes_on = run is not None and member is None and checkpoints.newest(run.checkpoints)[0] is not None
+        if not goes_on:
+            initialize(config, module, datamodule)
         with Recording(config, datamodule, module, interruption, run, member) as recording:
-            checkpoint = fit(config, module, datamodule, recording, interruption)
+            with cached_features(config, module, datamodule):
+                checkpoint = fit(config, module, datamodule, recording, interruption)
             if member is None:
                 load_weights(module, checkpoint)
                 evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
@@ -125,8 +133,7 @@ def fit(
     )
     start = recording.start
     if start is None or not start.is_complete(settings):
-        with hardware.old_objects_set_aside():
-            trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
+        trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
         return checkpoints.chosen(keeper.folder)
     return checkpoints.chosen(start.file.parent)
 
@@ -163,6 +170,16 @@ def _check_batch_norm(config: TrainConfig, module: Classifier) -> None:
         )
 
 
+def _check_unfreezing(config: TrainConfig, module: Classifier) -> None:
+    """The stages to freeze are there; and processes that share gradients agree on what has some from the start."""
+    frozen_stages(config.adapt, module.network)
+    if config.adapt.unfreeze_every is not None and int(config.trainer.devices) > 1:
+        raise UserError(
+            f"adapt.unfreeze_every: expected one device, given {config.trainer.devices}; set trainer.devices=1, or "
+            "train the stages in runs of their own with model.init_from"
+        )
+
+
 def load_weights(module: Classifier, checkpoint: Path) -> None:
     """Load the weights of a checkpoint; of a run with averaged weights these are the averages.
 
@@ -196,6 +213,7 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
         PlaceData(bool(settings.channels_last)),
         SeedSteps(config.seed),
         ValidateLast(settings.val_every),
+        Freezing(config.adapt),
         recording.divergence,
         recording.curve,
         Progress(recording.curve),

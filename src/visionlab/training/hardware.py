@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -66,19 +63,6 @@ def keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_MAX, 0)
         library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-@contextmanager
-def old_objects_set_aside() -> Iterator[None]:
-    """Let the garbage collector look only through objects that were made since: of the older ones there are millions.
-
-    They are those of the imported libraries. To look through them all takes as long as a step of a small network.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def describe(config: TrainerConfig) -> str:
