@@ -11,6 +11,7 @@ import pytest
 from tests.gather.crawls import (
     HERE,
     Seen,
+    Slow,
     config_of,
     contents,
     crawled,
@@ -21,10 +22,12 @@ from tests.gather.crawls import (
 )
 from tests.gather.engine import Engine
 from tests.gather.mixed_plan import NOT_FETCHED, mixed_plan
-from tests.gather.replies import Fixed
+from tests.gather.replies import Fixed, InTurn, Reply
 from visionlab.config.gather import ClassConfig, GatherConfig
 from visionlab.errors import UserError
 from visionlab.gather.crawl import crawl, open_ledger
+
+PASSING = ("cut off", "not reachable", "private address", "too many bytes", "too slow")
 
 pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
@@ -67,11 +70,16 @@ def test_a_mixed_web_is_gathered_as_planned(root: Path, monkeypatch: pytest.Monk
             "HTTP 403", "HTTP 404", "cut off", "not an http address", "not reachable", "private address",
             "too many bytes", "too many redirects", "too slow",
         }  # fmt: skip
-        before = len(engine.requests)
-        again = Seen()
-        crawl(config, root, again)
-        assert len(engine.requests) == before
-        assert vars(again) == vars(seen)
+        finds = open_ledger(root).finds(config)
+        passing = {find.link.url for find in finds if find.fetch and find.fetch.reason in PASSING}
+        assert passing
+        for crawls in (2, 3, 4):
+            engine.requests.clear()
+            again = Seen()
+            crawl(config, root, again)
+            asked = {engine.url(request.path) for request in engine.requests} & set(engine.expected)
+            assert asked == (passing if crawls <= 3 else set())
+            assert vars(again) == vars(seen)
 
 
 def test_many_more_addresses_than_threads_and_slow_images_lose_none(root: Path) -> None:
@@ -122,6 +130,56 @@ def test_a_file_that_is_gone_is_fetched_again(root: Path) -> None:
         crawled(engine, root)
         assert gone.exists()
         assert len(engine.requests) == 1 + 3 + 2
+
+
+def test_a_file_that_lost_its_bytes_is_put_right(root: Path) -> None:
+    with Engine(images(3)) as engine:
+        crawled(engine, root)
+        files = sorted((root / ".gather/files").iterdir())
+        before = [file.read_bytes() for file in files]
+        (root / "link").hardlink_to(files[0])
+        files[0].write_bytes(b"")
+        crawled(engine, root)
+        assert [file.read_bytes() for file in files] == before
+        assert (root / "link").read_bytes() == b""  # not written to: it may be somebody else's
+        assert len(engine.requests) == 1 + 3 + 2
+
+
+def test_what_is_there_already_is_not_replaced(root: Path) -> None:
+    with Engine(plan_of(one=Fixed(b"image"))) as engine, Engine(plan_of(two=Fixed(b"image"))) as other:
+        crawled(engine, root)
+        (file,) = (root / ".gather/files").iterdir()
+        before = file.stat().st_ino
+        crawl(config_of(root.parent, [*urls(engine), *urls(other)]), root, Seen())
+        assert file.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    ("reply", "first", "then"),
+    [
+        (Fixed(bytes(2_000_000)), {"max_megabytes": 1}, {"max_megabytes": 3}),
+        (Slow(Fixed(b"image"), 0.4), {"download_seconds": 0.2}, {"download_seconds": 30}),
+        (Fixed(b"image"), {"allow_hosts": []}, {}),
+    ],
+)
+def test_other_settings_are_another_chance(
+    root: Path, reply: Reply, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    with Engine(plan_of(one=reply)) as engine:
+        for _ in range(4):
+            assert crawled(engine, root, **first) != {"one": ""}
+        assert crawled(engine, root, **then) == {"one": ""}
+        before = len(engine.requests)
+        assert crawled(engine, root, **first) == {"one": ""}
+        assert len(engine.requests) == before
+
+
+def test_a_host_that_is_up_again_is_asked_for_what_it_did_not_give(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_a_moment(monkeypatch)
+    with Engine(plan_of(one=InTurn(Fixed(status=503), Fixed(b"image")), gone=Fixed(status=404))) as engine:
+        assert crawled(engine, root, retries=0) == {"one": "HTTP 503", "gone": "HTTP 404"}
+        assert crawled(engine, root, retries=0) == {"one": "", "gone": "HTTP 404"}
+        assert Counter(request.path for request in engine.requests) == {"/robots.txt": 2, "/one": 2, "/gone": 1}
 
 
 def test_an_error_in_the_program_is_a_reason_and_kills_no_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

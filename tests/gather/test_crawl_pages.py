@@ -17,7 +17,7 @@ from tests.gather.crawls import (
     plan_of,
 )
 from tests.gather.engine import Engine
-from tests.gather.replies import Fixed
+from tests.gather.replies import Fixed, InTurn
 from visionlab.config.gather import ClassConfig, GatherConfig
 from visionlab.gather import crawl as module
 from visionlab.gather.crawl import crawl, open_ledger
@@ -106,7 +106,7 @@ def test_a_broken_source_is_reported_and_costs_no_other(
     root: Path, monkeypatch: pytest.MonkeyPatch, broken: str, reason: str
 ) -> None:
     with Engine(images(1)) as engine:
-        plan = plan_of(**{"tabby-0": Fixed(engine.url("/i0").encode()), "puppy-0": Fixed(b"")})
+        plan = plan_of(**{name: Fixed(engine.url("/i0").encode()) for name in ("tabby-0", "puppy-0")})
         with Engine(plan) as search:
             sources = (Made(endpoint=search.base, broken=broken, name="google"), Made(endpoint=search.base))
             config, seen = asking(monkeypatch, *sources, pages=1), Seen()
@@ -124,7 +124,8 @@ def test_robots_txt_of_a_search_engine_binds_if_it_shall(
     root: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, reasons: list[tuple[str, str]]
 ) -> None:
     with Engine(images(1), robots="User-agent: *\nDisallow: /") as closed, Engine(images(1)) as engine:
-        plan = plan_of(**{"tabby-0": Fixed(f"{engine.url('/i0')} {closed.url('/i0')}".encode()), "puppy-0": Fixed(b"")})
+        links = Fixed(f"{engine.url('/i0')} {closed.url('/i0')}".encode())
+        plan = plan_of(**{"tabby-0": links, "puppy-0": links})
         with Engine(plan, robots="User-agent: *\nDisallow: /") as search:
             config = asking(monkeypatch, Made(endpoint=search.base), search_robots=wanted, pages=1)
             seen = Seen()
@@ -133,6 +134,38 @@ def test_robots_txt_of_a_search_engine_binds_if_it_shall(
             # of images it binds always
             assert len(contents(root, config)) == (wanted == "ignore")
             assert [request.path for request in closed.requests] == ["/robots.txt"] * (wanted == "ignore")
+
+
+def test_a_first_page_without_images_is_reported_and_asked_for_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Engine(images(2)) as engine:
+        empty, seen = Fixed(b""), Seen()
+        found = [Fixed(engine.url(f"/i{number}").encode()) for number in range(2)]
+        pages = {"tabby-0": InTurn(empty, found[0]), "tabby-1": empty, "puppy-0": found[1], "puppy-1": empty}
+        with Engine(plan_of(**pages)) as search:
+            config = asking(monkeypatch, Made(endpoint=search.base), pages=2)
+            crawl(config, root, seen)
+            assert seen.said == [("bing", "no images on a page of results")]
+            assert sorted(contents(root, config)) == ["i1"]
+            search.requests.clear()
+            for _ in range(2):
+                crawl(config, root, seen)
+            assert sorted(contents(root, config)) == ["i0", "i1"]
+            assert len(seen.said) == 1
+            # once, and the pages that have ended a query not at all
+            asked = sorted(request.path for request in search.requests)
+            assert asked == ["/robots.txt", "/tabby-0", "/tabby-1"]
+
+
+@pytest.mark.parametrize("endpoint", ["http://", "http://?x=", "https:///search", "http://[::1", "http://a:b"])
+def test_an_endpoint_that_names_no_host_is_told(root: Path, endpoint: str) -> None:
+    config = config_of(root.parent, [])
+    classes = {"cat": ClassConfig(queries=("tabby",)), "dog": ClassConfig(queries=("puppy",))}
+    endpoints = config.endpoints.model_copy(update={"bing": endpoint})
+    config, seen = config.model_copy(update={"classes": classes, "sources": ("bing",), "endpoints": endpoints}), Seen()
+    crawl(config, root, seen)
+    assert set(seen.said) == {("bing", "gather.endpoints.bing is not an http address")}
 
 
 def test_a_folder_is_copied_and_no_page_can_name_a_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

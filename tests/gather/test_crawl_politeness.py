@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from pathlib import Path
@@ -81,6 +82,23 @@ def test_each_host_has_its_pace(root: Path) -> None:
     for each in times:
         assert len(each) == 9  # with robots.txt
         assert max(each) - min(each) >= 8 / 20 - 0.05
+
+
+def test_robots_txt_that_lies_elsewhere_is_asked_for_at_the_pace_of_that_place(root: Path) -> None:
+    with Engine(images(6)) as one, Engine(images(1), robots=Redirect(one.url("/robots.txt"))) as other:
+        config = config_of(root.parent, urls(one) + urls(other), requests_per_second=10)
+        crawl(config, root, Seen())
+        assert set(outcomes(root, config).values()) == {""}
+        assert [request.path for request in other.requests] == ["/robots.txt", "/i0"]
+        assert len(one.asked("/robots.txt")) == 2
+        times = sorted(request.time for request in one.requests)
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 0.1 - 0.05
+
+
+def test_robots_txt_that_is_led_around_is_none(root: Path) -> None:
+    with Engine(images(2), robots=Redirect("/robots.txt")) as engine:
+        assert set(crawled(engine, root, requests_per_second=100).values()) == {""}
+        assert Counter(request.path for request in engine.requests) == {"/robots.txt": 6, "/i0": 1, "/i1": 1}
 
 
 def test_robots_txt_binds_and_is_asked_for_once(root: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from visionlab.config.gather import GatherConfig
+from visionlab.config.gather import GatherConfig, PolitenessConfig
 from visionlab.errors import UserError
 from visionlab.gather.ledger import Ledger
 from visionlab.gather.links import Fetch, Find, Link, Page
@@ -20,6 +20,7 @@ CONFIG = GatherConfig.model_validate(
         "pages": 2,
     }
 )
+POLITENESS = PolitenessConfig()
 PAGE = Page("bing", "cat", "tabby")
 FETCHED = Fetch(1, "ab" * 32, 5)
 
@@ -117,16 +118,63 @@ def test_only_a_folder_may_name_files(file: Path, url: str) -> None:
     assert find.fetch.reason == "not an http address"
 
 
-def test_files_that_are_gone_and_what_was_never_asked_for_get_another_chance(file: Path) -> None:
+def test_files_that_are_gone_get_another_chance(file: Path) -> None:
     ledger = Ledger(file)
     for name, fetch in {"here": Fetch(1, "a", 5), "gone": Fetch(1, "b", 5), "short": Fetch(1, "c", 5)}.items():
         ledger.fetched(f"http://a/{name}", fetch)
-    reasons = {"404": "HTTP 404", "slow": "too slow", "robots": "robots.txt not reachable", "given_up": "host given up"}
-    for name, reason in reasons.items():
-        ledger.fetched(f"http://a/{name}", Fetch(1, reason=reason))
-    ledger.reopen({"a": 5, "c": 4})
-    known = [name for name in ("here", "gone", "short", *reasons) if ledger.fetch(f"http://a/{name}")]
-    assert known == ["here", "404", "slow"]
+    ledger.fetched("http://a/no", Fetch(1, reason="HTTP 404"))
+    ledger.reopen({"a": 5, "c": 4}, POLITENESS)
+    assert [name for name in ("here", "gone", "short", "no") if ledger.fetch(f"http://a/{name}")] == ["here", "no"]
+
+
+FOR_GOOD = (
+    "HTTP 404", "HTTP 403", "HTTP 410", "HTTP 304", "not an http address", "too many redirects", "robots.txt forbids",
+)  # fmt: skip
+PASSING = (
+    "HTTP 408", "HTTP 425", "HTTP 429", "HTTP 500", "HTTP 503", "not reachable", "too slow", "cut off", "not readable",
+    "private address", "too many bytes", "no valid certificate", "host given up", "robots.txt not reachable",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", [*FOR_GOOD, *PASSING])
+def test_what_may_be_passing_is_tried_by_three_crawls_with_the_same_settings(file: Path, reason: str) -> None:
+    url, others = "http://a/1.jpg", POLITENESS.model_copy(update={"max_megabytes": 30.0})
+
+    def crawls(settings: PolitenessConfig) -> int:
+        """How many of five fetch the address."""
+        number = 0
+        for _ in range(5):
+            ledger = Ledger(file)
+            ledger.reopen({}, settings)
+            if ledger.fetch(url) is None:
+                number += 1
+                ledger.fetched(url, Fetch(number, reason=reason))
+            assert ledger.fetch(url) is not None
+            ledger.close()
+        return number
+
+    assert crawls(POLITENESS) == (1 if reason in FOR_GOOD else 3)
+    assert crawls(others) == (0 if reason in FOR_GOOD else 3)
+    assert crawls(POLITENESS) == 0
+
+
+def test_a_crawl_that_was_killed_leaves_the_outcome_of_the_one_before(file: Path) -> None:
+    ledger = Ledger(file)
+    ledger.page_done(PAGE, [Link("http://a/1.jpg")])
+    ledger.fetched("http://a/1.jpg", Fetch(1, reason="too slow"))
+    Ledger(file).reopen({}, POLITENESS)
+    assert [find.fetch for find in Ledger(file).finds(CONFIG)] == [Fetch(1, reason="too slow")]
+
+
+def test_an_address_whose_host_was_not_asked_keeps_the_reason_that_it_had(file: Path) -> None:
+    ledger = Ledger(file)
+    for time, reason in enumerate(("host given up", "too slow", "host given up"), start=1):
+        ledger.fetched("http://a/1.jpg", Fetch(time, reason=reason))
+    assert Ledger(file).fetch("http://a/1.jpg") == Fetch(3, reason="too slow")
+    ledger = Ledger(file)
+    ledger.reopen({}, POLITENESS)
+    ledger.fetched("http://a/1.jpg", FETCHED)
+    assert Ledger(file).fetch("http://a/1.jpg") == FETCHED
 
 
 @pytest.mark.parametrize("torn", [1, 10, 30])

@@ -98,6 +98,21 @@ def test_a_page_that_means_nothing(source: Source, body: bytes) -> None:
     assert links(source, body) == []
 
 
+@pytest.mark.parametrize("source", ENGINES, ids=names)
+def test_a_page_beyond_all_measure_is_not_read(source: Source) -> None:
+    with pytest.raises(PageError, match="too many bytes"):
+        links(source, b" " * 5_000_001)
+
+
+@pytest.mark.parametrize("source", [BING, GOOGLE], ids=names)
+@pytest.mark.parametrize("body", ["<?xml version='1.0'?><rss/>", "https://a.example/", "photos.html"])
+def test_a_page_that_looks_like_something_else_brings_no_warning(
+    source: Source, body: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    assert links(source, body) == []
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -112,6 +127,11 @@ def test_a_page_that_means_nothing(source: Source, body: bytes) -> None:
         ("http://[::1/b.jpg", ""),
         ("https://a.example/\ud800.jpg", ""),
         ("https://a.example/b\r\nHost: c", ""),
+        ("http://./b.jpg", ""),
+        ("https://a.example/" + "b" * 7982, "https://a.example/" + "b" * 7982),
+        ("https://a.example/" + "b" * 7983, ""),
+        ("https://" + "a." * 120 + "example/", "https://" + "a." * 120 + "example/"),
+        ("https://" + "a." * 130 + "example/", ""),
         (None, ""),
         (7, ""),
     ],
@@ -147,6 +167,16 @@ def test_openverse_names_image_page_and_licence() -> None:
 )
 def test_licences_of_openverse(given: dict[str, Any], expected: str) -> None:
     assert links(OPENVERSE, {"results": [result("https://a.example/1.jpg", **given)]})[0].licence == expected
+
+
+def test_what_openverse_names_at_length_is_no_address_and_no_licence() -> None:
+    others = {"foreign_landing_url": "https://a.example/" + "b" * 140_000, "license": "by" * 70_000}
+    (link,) = links(OPENVERSE, {"results": [result("https://a.example/1.jpg", **others)]})
+    assert (link.page_url, len(link.licence)) == ("", 200)
+    others = {"license": None, "license_url": "https://a.example/" + "b" * 7000}
+    (link,) = links(OPENVERSE, {"results": [result("https://a.example/1.jpg", **others)]})
+    assert len(link.licence) == 200
+    assert links(OPENVERSE, {"results": [result("https://a.example/" + "b" * 140_000)]}) == []
 
 
 def test_openverse_results_that_are_none_are_passed_over() -> None:

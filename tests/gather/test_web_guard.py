@@ -27,7 +27,8 @@ def get(url: str, *allow_hosts: str) -> bytes:
     client = Client(PolitenessConfig(allow_hosts=allow_hosts, silence_seconds=2), requests.Session(), 1)
     body = io.BytesIO()
     try:
-        client.follow(url, body)
+        while target := client.get(url, body):
+            url = target
     finally:
         client.close()
     return body.getvalue()
@@ -49,7 +50,10 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "2606:4700:4700::1111", "2a00:1450::1", "2002:808:808::1", "::ffff:8.8.8.8", "64:ff9b::808:808"],
+)
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert is_public(address)
 
@@ -60,6 +64,9 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
         "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
         "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "nonsense",
+        "fec0::1", "::127.0.0.1", "::8.8.8.8", "::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8", "64:ff9b:1::a00:1",
+        "64:ff9b::a00:1", "64:ff9b::e000:1", "3fff::1", "3fff:fff::1", "5f00::1", "100::1", "2001::1", "2001:2::1",
+        "2001:20::1", "2002:a00:1::1", "2002:e000:1::", "4000::1", "1::1",
     ],
 )  # fmt: skip
 def test_addresses_of_the_inside_are_not(address: str) -> None:

@@ -232,9 +232,9 @@ def test_a_turn_is_given_back_only_as_long_as_it_is_the_last() -> None:
     fill(lane, "a", 3)
     late = take(lane)
     lane.done(take(lane))
-    after = late.host.free_at
+    after = late.host.pace.free_at
     traffic.refund(late)
-    assert late.host.free_at == after
+    assert late.host.pace.free_at == after
 
 
 def test_a_job_that_ends_without_having_asked_for_robots_leaves_that_to_the_next() -> None:
@@ -259,3 +259,47 @@ def test_a_pace_of_years_is_no_error() -> None:
     traffic.stop()
     waiting.join(5)
     assert not waiting.is_alive()
+
+
+def test_the_hosts_of_one_machine_share_its_pace() -> None:
+    traffic, lane = lane_of(20)
+    addresses = [f"{scheme}://{name}/1" for scheme in ("http", "https") for name in ("m.example", "M.example.")]
+    hosts = [traffic.host(address) for address in addresses]
+    assert [host.name for host in hosts] == 2 * ["http://m.example"] + 2 * ["https://m.example"]
+    assert traffic.host("http://m.example:8080/").pace is not hosts[0].pace
+    for host, address in zip(hosts, addresses, strict=True):
+        traffic.heed(host, Rules())
+        lane.put(Job(address, 0))
+    log = in_threads(4, lane)
+    assert log[3][0] - log[0][0] >= 3 / 20 - 0.03
+
+
+def test_rules_are_asked_for_elsewhere_at_the_pace_of_that_place() -> None:
+    traffic, lane = lane_of(10)
+    lane.put(Job(address("new"), 0))
+    fill(lane, "a", 2)
+    asking, first = take(lane), take(lane)
+    assert [job.host.name[7:-8] for job in (asking, first)] == ["new", "a"]
+    began = time.monotonic()
+    traffic.lead(asking.host, address("a", 7))
+    lane.again(asking, first=True)
+    assert take(lane) is asking
+    second = time.monotonic() - began
+    assert asking.host.robots_at == address("a", 7)
+    assert take(lane).host.name == first.host.name
+    assert second >= 0.1 - 0.03
+    assert time.monotonic() - began - second >= 0.1 - 0.03
+
+
+def test_hosts_that_share_a_pace_take_turns() -> None:
+    traffic, lane = lane_of(30)
+    for scheme in ("http", "https"):
+        traffic.heed(traffic.host(f"{scheme}://m.example/"), Rules())
+        for number in range(4):
+            lane.put(Job(f"{scheme}://m.example/{number}", number))
+    turns = []
+    for _ in range(8):
+        job = take(lane)
+        turns.append(job.host.name.partition(":")[0])
+        lane.done(job)
+    assert turns == 4 * ["http", "https"]

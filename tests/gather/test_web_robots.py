@@ -75,6 +75,7 @@ def test_rules_that_cannot_be_had_now_may_be_had_later(client: Client, robots: R
 def test_redirects_are_followed(client: Client) -> None:
     assert objections(rules_of(client, Redirect("/other")), "other", "a.jpg") == ["robots.txt forbids", ""]
     assert objections(rules_of(client, Redirect("/robots.txt")), "a.jpg") == [""]
+    assert objections(rules_of(client, Redirect("ftp://a.example/")), "a.jpg") == ["robots.txt not reachable"]
 
 
 def test_a_host_on_the_inside_is_named_as_such(client: Client) -> None:

@@ -24,8 +24,8 @@ def crawl(config: GatherConfig, root: Path, watch: Watch) -> None:
     """Fetch what can be found into `root`/.gather, and record it in the ledger there.
 
     What an earlier call has asked for is not asked for again, but for pages that could not be had and what was under
-    way when it was killed. Hosts that it has not come to ask, as they did not answer, get another chance. One process
-    at a time.
+    way when it was killed. Images that could not be had get another chance, if they may get one (see `ledger`). One
+    process at a time.
 
     Args:
         config: what to gather, and how.
@@ -41,7 +41,7 @@ def crawl(config: GatherConfig, root: Path, watch: Watch) -> None:
     pages = list(_first_pages(config, sources, watch))
     store = Store(root / HIDDEN)
     ledger = open_ledger(root)
-    ledger.reopen(store.sizes())
+    ledger.reopen(store.sizes(), config.politeness)
     traffic = Traffic(config.politeness.requests_per_second)
     board = Board(config, sources, ledger, watch, traffic)
     try:

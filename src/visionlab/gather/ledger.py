@@ -3,29 +3,39 @@
     {"kind": "page", "source": …, "label": …, "query": …, "number": 0, "links": [[url, page_url, licence], …]}
     {"kind": "page", "source": …, "label": …, "query": …, "number": 1, "error": "HTTP 403"}
     {"kind": "fetch", "url": …, "time": …, "sha256": …, "bytes": …}
-    {"kind": "fetch", "url": …, "time": …, "reason": "HTTP 404"}
+    {"kind": "fetch", "url": …, "time": …, "reason": "HTTP 404", "settings": …}
 
 Of several lines about the same page or address the last one counts. A line goes to the operating system as soon as it
 is written, so a killed process loses nothing that it had recorded.
+
+An address that was delivered is never asked for again while its file is there, and neither is one that was refused for
+good: by most statuses below 500, by robots.txt, by too many redirects, or as it is no http address. Every other failure
+may be passing trouble, or due to one's own settings. Such an address is tried by as many as `RUNS` crawls with the same
+settings, so that the crawl of a set comes to its end. Each of them leaves a line, and `settings` says under which it
+was: a digest of the section `gather.politeness`. With other settings the count begins anew.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from visionlab.config.gather import GatherConfig
+from visionlab.config.gather import GatherConfig, PolitenessConfig
 from visionlab.errors import UserError
 from visionlab.gather.links import Fetch, Find, Link, Page
 from visionlab.gather.web.addresses import identity, is_http
-from visionlab.gather.web.errors import NEVER_ASKED, NOT_HTTP
+from visionlab.gather.web.errors import NEVER_ASKED, NOT_HTTP, is_for_good
 
 LOCAL = ("urls", "folder")  # sources that cost nothing to read again, and may have changed
+RUNS = 3  # crawls that try an address whose failure may be passing
 
 
 class Ledger:
@@ -42,6 +52,9 @@ class Ledger:
         self.file = file
         self._links: dict[Page, tuple[Link, ...]] = {}
         self._fetches: dict[str, Fetch] = {}
+        self._reopened: set[str] = set()
+        self._failures: Counter[tuple[str, str]] = Counter()  # of an address, with some settings
+        self._settings = ""
         self._stream: Any = None
         self._writing = threading.Lock()
         self._read()
@@ -51,8 +64,9 @@ class Ledger:
         return self._links.get(page)
 
     def fetch(self, url: str) -> Fetch | None:
-        """How the attempt to fetch an address ended; None where there was none."""
-        return self._fetches.get(identity(url))
+        """How the attempt to fetch an address ended; None where there was none, or there is to be another."""
+        url = identity(url)
+        return None if url in self._reopened else self._fetches.get(url)
 
     def page_done(self, page: Page, links: Iterable[Link]) -> None:
         """Record what a page names."""
@@ -68,23 +82,35 @@ class Ledger:
         self._links.pop(page, None)
 
     def fetched(self, url: str, fetch: Fetch) -> None:
-        """Record how the attempt to fetch an address ended, for good."""
-        url = identity(url)
-        outcome = {"reason": fetch.reason} if fetch.reason else {"sha256": fetch.sha256, "bytes": fetch.bytes}
-        self._append("fetch", url=url, time=fetch.time, **outcome)
-        self._fetches[url] = fetch
+        """Record how the attempt to fetch an address ended.
 
-    def reopen(self, sizes: dict[str, int]) -> None:
-        """Give another chance to addresses that were never asked for, and to those whose file is not there any more.
+        Where its host was not even asked for it, the reason of an earlier attempt says more, and is kept.
+        """
+        url = identity(url)
+        earlier = self._fetches.get(url)
+        if earlier is not None and earlier.reason and fetch.reason in NEVER_ASKED:
+            fetch = replace(fetch, reason=earlier.reason)
+        failed = {"reason": fetch.reason, "settings": self._settings}
+        outcome = failed if fetch.reason else {"sha256": fetch.sha256, "bytes": fetch.bytes}
+        self._append("fetch", url=url, time=fetch.time, **outcome)
+        self._note(url, fetch, self._settings)
+        self._reopened.discard(url)
+
+    def reopen(self, sizes: dict[str, int], politeness: PolitenessConfig) -> None:
+        """Begin another crawl: give another chance to what may go well this time, and to files that are gone.
 
         Args:
             sizes: bytes of the files that are there, by their SHA-256.
+            politeness: the settings of the crawl.
         """
+        self._settings = hashlib.sha256(politeness.model_dump_json().encode()).hexdigest()[:8]
 
-        def stands(fetch: Fetch) -> bool:
-            return fetch.reason not in NEVER_ASKED if fetch.reason else sizes.get(fetch.sha256) == fetch.bytes
+        def stands(url: str, fetch: Fetch) -> bool:
+            if not fetch.reason:
+                return sizes.get(fetch.sha256) == fetch.bytes
+            return is_for_good(fetch.reason) or self._failures[url, self._settings] >= RUNS
 
-        self._fetches = {url: fetch for url, fetch in self._fetches.items() if stands(fetch)}
+        self._reopened = {url for url, fetch in self._fetches.items() if not stands(url, fetch)}
 
     def finds(self, config: GatherConfig) -> list[Find]:
         """Every link of what is to be gathered, by source, class, query, page and place on the page.
@@ -131,15 +157,19 @@ class Ledger:
 
     def _take(self, record: dict[str, Any]) -> None:
         if record["kind"] == "fetch":
-            self._fetches[record["url"]] = Fetch(
-                record["time"], record.get("sha256", ""), record.get("bytes", 0), record.get("reason", "")
-            )
+            fetch = Fetch(record["time"], record.get("sha256", ""), record.get("bytes", 0), record.get("reason", ""))
+            self._note(record["url"], fetch, record.get("settings", ""))
             return
         page = Page(record["source"], record["label"], record["query"], record["number"])
         if "error" in record:
             self._links.pop(page, None)
         else:
             self._links[page] = tuple(Link(*link) for link in record["links"])
+
+    def _note(self, url: str, fetch: Fetch, settings: str) -> None:
+        self._fetches[url] = fetch
+        if fetch.reason:
+            self._failures[url, settings] += 1
 
     def _append(self, kind: str, **content: Any) -> None:
         line = json.dumps({"kind": kind} | content).encode() + b"\n"

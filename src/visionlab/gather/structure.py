@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import zlib
 
-# what ends the data of a JPEG's scan; FF 00 is a byte FF of it, and FF D0 to FF D7 stand between its parts
-_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+# what ends the data of a JPEG's scan; FF 00 is a byte FF of it, and FF D0 to FF D7 stand between its parts. Any number
+# of FF may stand before it, of which the last one will do: to try a long row from each of its bytes takes for ever
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _END_OF_IMAGE = 0xD9
 _ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a length
 

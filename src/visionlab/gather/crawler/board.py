@@ -12,11 +12,13 @@ from visionlab.config.gather import GatherConfig
 from visionlab.gather.ledger import LOCAL, Ledger, may_follow
 from visionlab.gather.links import Fetch, Link, Page
 from visionlab.gather.sources.source import Source
-from visionlab.gather.web.addresses import identity
+from visionlab.gather.web.addresses import identity, is_http
 from visionlab.gather.web.errors import NOT_HTTP
 from visionlab.gather.web.jobs import Job
 from visionlab.gather.web.lane import Lane
 from visionlab.gather.web.traffic import Traffic
+
+NO_IMAGES = "no images on a page of results"
 
 
 class Watch(Protocol):
@@ -68,13 +70,22 @@ class Board:
         while page is not None:
             links = None if page.source in LOCAL else self._ledger.links(page)
             if links is None:
-                address = self.sources[page.source].address(page)
-                self.pages.put(Job(address or "", page, robots=self._config.search_robots == "obey"))
+                address = self.sources[page.source].address(page) or ""
+                if address and not is_http(address):
+                    self.page_failed(page, f"gather.endpoints.{page.source} is {NOT_HTTP}")
+                else:
+                    self.pages.put(Job(address, page, robots=self._config.search_robots == "obey"))
                 return
             page = self._take(page, links)
 
     def page_done(self, page: Page, links: list[Link]) -> None:
-        """A page names these links."""
+        """A page names these links.
+
+        None on a search engine's first page is more likely to say that it cannot be read than that there are none.
+        """
+        if not links and page.number == 0 and page.source not in LOCAL:
+            self.page_failed(page, NO_IMAGES)
+            return
         with self._lock:
             if self._stopped:
                 return

@@ -67,20 +67,28 @@ class Incoming:
         self.bytes += len(data)
 
     def keep(self) -> str:
-        """Put the file in its place, where the same one may lie already. Its SHA-256."""
+        """Put the file in its place, where the same one may lie already. Its SHA-256.
+
+        One of that name with other bytes, as a power failure may leave it, is replaced; its links keep what they have.
+        """
         if self._stream is None:
             self.write(b"")
         assert self._stream is not None
         name = self._digest.hexdigest()
         try:
             self._stream.close()
-            # not replaced, as it may have hard links
-            if not (self._target / name).exists():
+            if not self._is_there(self._target / name):
                 self._file.replace(self._target / name)
                 self._stream = None
         except OSError as error:
             raise cannot_write(self._target, error) from error
         return name
+
+    def _is_there(self, target: Path) -> bool:
+        try:
+            return target.stat().st_size == self.bytes
+        except FileNotFoundError:
+            return False
 
     def drop(self) -> None:
         """Remove what is not in its place."""

@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from bs4 import BeautifulSoup
-
 from visionlab.config.gather import ClassConfig
 from visionlab.gather.links import Link, Page
-from visionlab.gather.sources.source import PageError, address_with, first_pages, unique, web_address
+from visionlab.gather.sources.source import PageError, address_with, first_pages, html_page, unique, web_address
 
 PAGE_SIZE = 35  # what Bing gives where nothing else is asked for, and the most that it gives reliably
 BARRED = ("captcha", "/turing/", "one last step", "unusual traffic")
@@ -34,10 +32,8 @@ class Bing:
         return address_with(self.endpoint, q=page.query, first=page.number * PAGE_SIZE + 1, count=PAGE_SIZE)
 
     def parse(self, body: bytes, page: Page) -> list[Link]:
-        if not body.strip():
-            raise PageError("the page is empty")
-        text = body.decode("utf-8", "replace")
-        tags = BeautifulSoup(text, "lxml").find_all(m=True)
+        text, soup = html_page(body)
+        tags = soup.find_all(m=True)
         results = [_result(str(tag["m"])) for tag in tags]
         links = unique(Link(web_address(result.get("murl")), web_address(result.get("purl"))) for result in results)
         if tags and not any(results):

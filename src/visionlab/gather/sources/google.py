@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from visionlab.config.gather import ClassConfig
 from visionlab.gather.links import Link, Page
-from visionlab.gather.sources.source import PageError, address_with, first_pages, unique, web_address
+from visionlab.gather.sources.source import PageError, address_with, first_pages, html_page, unique, web_address
 
 PAGE_SIZE = 100  # by which the parameter `start` goes on, as icrawler.builtin.GoogleFeeder documents
 BARRED = {
@@ -51,10 +51,7 @@ class Google:
         return address_with(self.endpoint, q=page.query, ijn=page.number, start=start, tbm="isch")
 
     def parse(self, body: bytes, page: Page) -> list[Link]:
-        if not body.strip():
-            raise PageError("the page is empty")
-        text = body.decode("utf-8", "replace")
-        soup = BeautifulSoup(text, "lxml")
+        text, soup = html_page(body)
         scripts = [_unescaped(tag.get_text()) for tag in soup.find_all("script")]
         found = [link for script in scripts for link in _of_arrays(script)] + list(_of_anchors(soup))
         links = unique(found) or unique(link for script in scripts for link in _of_bare_addresses(script))

@@ -53,6 +53,6 @@ def _licence(result: dict[str, Any]) -> str:
     """As Creative Commons writes it, as "CC BY-SA 4.0"; its address where the licence has no name."""
     code, version = result.get("license"), result.get("license_version")
     if not isinstance(code, str) or not code:
-        return web_address(result.get("license_url"))
+        return words(web_address(result.get("license_url")))
     name = PUBLIC_DOMAIN.get(code.lower(), f"CC {code.upper()}")
     return words(f"{name} {version}" if isinstance(version, str) and version else name)

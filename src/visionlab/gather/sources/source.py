@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
+import warnings
 from collections.abc import Iterable
 from typing import Any, Protocol
-from urllib.parse import urldefrag, urlencode, urlsplit
+from urllib.parse import urldefrag, urlencode
+
+from bs4 import BeautifulSoup
 
 from visionlab.config.gather import ClassConfig
 from visionlab.gather.links import Link, Page
+from visionlab.gather.web.addresses import is_http
+
+LARGEST = 5_000_000  # bytes of a page that is read: several times what search engines send
+_parsing = threading.Lock()
 
 
 class PageError(Exception):
@@ -65,14 +73,8 @@ def web_address(url: object) -> str:
     if not isinstance(url, str):
         return ""
     url = url.strip()
-    if not url.isprintable():  # half a character among them, which could not be written to a file
-        return ""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # no number for a port, half an IPv6 address
-        return ""
-    return urldefrag(url).url if usable else ""
+    # half a character is not printable, which could not be written to a file
+    return urldefrag(url).url if is_http(url) and url.isprintable() else ""
 
 
 def words(text: object) -> str:
@@ -89,12 +91,29 @@ def unique(links: Iterable[Link]) -> list[Link]:
     return list(first.values())
 
 
+def html_page(body: bytes) -> tuple[str, BeautifulSoup]:
+    """The text of a page, and its elements.
+
+    Raises:
+        PageError: it is empty, or beyond all measure.
+    """
+    _check_size(body)
+    if not body.strip():
+        raise PageError("the page is empty")
+    text = body.decode("utf-8", "replace")
+    # what it warns of is that the page looks like something else. One at a time, as filters belong to all threads
+    with _parsing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return text, BeautifulSoup(text, "lxml")
+
+
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object that an answer consists of.
 
     Raises:
-        PageError: it consists of something else.
+        PageError: it consists of something else, or is beyond all measure.
     """
+    _check_size(body)
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -102,3 +121,8 @@ def json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise PageError("the answer is not a JSON object")
     return answer
+
+
+def _check_size(body: bytes) -> None:
+    if len(body) > LARGEST:
+        raise PageError("the page has too many bytes")

@@ -9,6 +9,7 @@ from visionlab.config.gather import ClassConfig
 from visionlab.errors import UserError
 from visionlab.gather.links import Link, Page
 from visionlab.gather.sources.source import PageError, unique, web_address
+from visionlab.gather.web.addresses import LONGEST
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Urls:
             if not web_address(line):
                 raise UserError(
                     f"line {number} of {config.urls} (gather.classes.{label}.urls): expected an address that begins "
-                    f"with http:// or https://, given {line[:100]!r}; # before it makes it a comment"
+                    f"with http:// or https://, of at most {LONGEST:,} characters, given {line[:100]!r}; # before it "
+                    "makes it a comment"
                 )
         return [Page(self.name, label, config.urls)]
 

@@ -17,13 +17,14 @@ from visionlab.gather.web.errors import (
     BAD_ENCODING,
     BAD_TLS,
     CUT_OFF,
-    LOST,
     NOT_HTTP,
     NOT_REACHABLE,
+    STATUS,
     TOO_LONG,
     TOO_SLOW,
     FetchError,
     Stopped,
+    passes,
 )
 from visionlab.gather.web.guard import Guard
 from visionlab.gather.web.waits import asked_wait
@@ -90,15 +91,6 @@ class Client:
         if failure is not None:
             raise _reason(failure) from failure
         return target
-
-    def follow(self, url: str, sink: Sink) -> None:
-        """As `get`, but follow redirects."""
-        for _ in range(HOPS + 1):
-            target = self.get(url, sink)
-            if target is None:
-                return
-            url = target
-        raise FetchError(LOST)
 
     def stop(self) -> None:
         """Cut off all requests at once, and let none begin."""
@@ -178,8 +170,8 @@ def _refusal(answer: requests.Response) -> FetchError:
     status = answer.status_code
     overloaded = status in (429, 503)
     return FetchError(
-        f"HTTP {status}",
-        passing=status == 429 or status >= 500,
+        f"{STATUS}{status}",
+        passing=passes(status),
         of_host=overloaded,
         pause=asked_wait(answer.headers.get("Retry-After")) if overloaded else None,
         status=status,

@@ -14,7 +14,22 @@ BAD_TLS = "no valid certificate"
 BAD_ENCODING = "broken encoding"
 LOST = "too many redirects"
 GIVEN_UP = "host given up"
-NEVER_ASKED = (NO_ROBOTS, GIVEN_UP)  # the host was at fault, and may not be another time
+NEVER_ASKED = (NO_ROBOTS, GIVEN_UP)  # the host was at fault, not the address
+FOR_GOOD = (NOT_HTTP, FORBIDDEN, LOST)
+STATUS = "HTTP "  # and the status of an answer
+PASSING_STATUSES = (408, 425, 429)  # besides those from 500
+
+
+def passes(status: int) -> bool:
+    """Whether another answer than one of this status may come at another time."""
+    return status in PASSING_STATUSES or status >= 500
+
+
+def is_for_good(reason: str) -> bool:
+    """Whether a reason will be the same at any other time, and with other settings."""
+    if reason.startswith(STATUS):
+        return not passes(int(reason.removeprefix(STATUS)))
+    return reason in FOR_GOOD
 
 
 class FetchError(Exception):

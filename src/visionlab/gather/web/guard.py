@@ -10,7 +10,10 @@ from typing import Any
 from visionlab.gather.web.errors import NOT_HTTP, NOT_REACHABLE, PRIVATE, FetchError
 
 # RFC 6052: the last 32 bits are an IPv4 address, which a gateway connects to
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# what is given to hosts on the internet (RFC 4291, section 2.4), less what IANA's registry of special addresses keeps
+UNICAST = ipaddress.IPv6Network("2000::/3")
+SPECIAL = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 
 
 class Guard:
@@ -52,18 +55,16 @@ class Guard:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the internet at large, itself and any IPv4 address that is wrapped in it."""
+    """Whether an IP address belongs to the internet at large: itself, or the IPv4 address that is wrapped in it."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
     if isinstance(ip, ipaddress.IPv6Address):
-        wrapped = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-        if ip in NAT64:
-            wrapped.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        inner = [each for each in wrapped if each is not None]
-        if inner:
-            return all(each.is_global and not each.is_multicast for each in inner)
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped or ip.sixtofour
+        if inner is None:
+            return ip in UNICAST and not any(ip in network for network in SPECIAL)
+        ip = inner
     return ip.is_global and not ip.is_multicast
 
 

@@ -11,15 +11,29 @@ T = TypeVar("T")
 
 
 @dataclass
+class Pace:
+    """Of all requests to one machine.
+
+    Attributes:
+        interval: seconds between two requests.
+        free_at: when it may be asked again, on the clock of `time.monotonic`.
+    """
+
+    interval: float
+    free_at: float = 0.0
+
+
+@dataclass
 class Host:
     """What is known of a host.
 
     Attributes:
         name: as `host_of` has it; empty for this machine's own files.
-        interval: seconds between two requests.
-        free_at: when it may be asked again, on the clock of `time.monotonic`.
+        pace: which it may share, as http://a.org does with https://a.org.
         rules: its robots.txt, once it is known.
         asking: whether a job has been handed out that is to ask for that. No other is until it comes back.
+        robots_at: where to ask for it next.
+        robots_hops: how often it was redirected to get there.
         robots_failures: how often that went wrong.
         strikes: failures that are the host's own, since the last success.
         struck_at: when the last of them was known. Requests that were under way by then are no more of them.
@@ -27,10 +41,11 @@ class Host:
     """
 
     name: str
-    interval: float
-    free_at: float = 0.0
+    pace: Pace
     rules: Rules | None = None
     asking: bool = False
+    robots_at: str = ""
+    robots_hops: int = 0
     robots_failures: int = 0
     strikes: int = 0
     struck_at: float = 0.0
@@ -59,6 +74,6 @@ class Job(Generic[T]):
     tries: int = 0
     failure: str = ""
     hops: int = 0
-    host: Host = field(default_factory=lambda: Host("", 0.0))
+    host: Host = field(default_factory=lambda: Host("", Pace(0.0)))
     turn: float = 0.0
     asks: bool = False

@@ -96,16 +96,16 @@ class Lane(Generic[T]):
         waiting = self._jobs.get(host.name)
         if waiting is None:
             waiting = self._jobs[host.name] = deque()
-            self._schedule(host.name, host.free_at)
+            self._schedule(host.name, host.pace.free_at)
         if first:
             waiting.appendleft(job)
         else:
             waiting.append(job)
         self.condition.notify()
 
-    def _schedule(self, name: str, when: float) -> None:
+    def _schedule(self, name: str, when: float, number: int | None = None) -> None:
         self._due[name] = when
-        heapq.heappush(self._heap, (when, next(self._numbers), name))
+        heapq.heappush(self._heap, (when, next(self._numbers) if number is None else number, name))
 
     def _return(self, job: Job[T]) -> None:
         self._running[job.host.name] -= 1
@@ -121,12 +121,13 @@ class Lane(Generic[T]):
         while self._delayed and self._delayed[0][0] <= now:
             self._add(heapq.heappop(self._delayed)[2])
         while self._heap and self._heap[0][0] <= now:
-            when, _, name = heapq.heappop(self._heap)
+            when, number, name = heapq.heappop(self._heap)
             if self._due.get(name) != when:
                 continue
             host = self._traffic.named(name)
-            if host.free_at > now:
-                self._schedule(name, host.free_at)
+            if host.pace.free_at > now:
+                # before hosts of the same pace that have come after it
+                self._schedule(name, host.pace.free_at, number)
             elif host.asking or self._running[name] >= self._share():
                 del self._due[name]
                 self._aside.add(name)
@@ -139,10 +140,10 @@ class Lane(Generic[T]):
         job = waiting.popleft()
         job.host = host
         host.asking = job.asks = job.robots and host.rules is None
-        host.free_at = job.turn = max(host.free_at, now - SLACK) + host.interval
+        host.pace.free_at = job.turn = max(host.pace.free_at, now - SLACK) + host.pace.interval
         self._running[host.name] += 1
         if waiting:
-            self._schedule(host.name, host.free_at)
+            self._schedule(host.name, host.pace.free_at)
         else:
             del self._jobs[host.name], self._due[host.name]
         return job

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from protego import Protego
 
-from visionlab.gather.web.client import Client
-from visionlab.gather.web.errors import FORBIDDEN, LOST, NO_ROBOTS, PRIVATE, TOO_LONG, FetchError
+from visionlab.gather.web.addresses import is_http
+from visionlab.gather.web.client import HOPS, Client
+from visionlab.gather.web.errors import FORBIDDEN, NO_ROBOTS, NOT_HTTP, PRIVATE, TOO_LONG, FetchError
 
 ENOUGH = 500 << 10  # bytes that are read of it, as RFC 9309 asks for at the least
 LONGEST_DELAY = 30.0  # seconds between two requests: a greater Crawl-delay counts as this
@@ -34,29 +35,49 @@ class Rules:
         return self.objection
 
 
-def read_rules(client: Client, host: str, user_agent: str) -> Rules:
-    """Ask a host for its rules.
+def ask_for_rules(client: Client, address: str, user_agent: str) -> Rules | str:
+    """Make one request for rules.
 
     Args:
         client: makes the request.
-        host: as `host_of` has it.
+        address: of a robots.txt, or where a redirect has led to.
         user_agent: whose rules count: those for its name before the slash.
+
+    Returns:
+        The rules, or where a redirect leads to. After more than `client.HOPS` of these there are no rules.
 
     Raises:
         FetchError: a failure of a passing kind.
     """
     body = _Beginning()
     try:
-        client.follow(f"{host}/robots.txt", body)
+        target = client.get(address, body)
     except FetchError as error:
         if error.passing:
             raise
         if str(error) == TOO_LONG:
             return _parsed(bytes(body.content), user_agent)
-        if str(error) == LOST or 400 <= error.status < 500:
-            return Rules()
-        return without_rules(error)
-    return _parsed(bytes(body.content), user_agent)
+        return Rules() if 400 <= error.status < 500 else without_rules(error)
+    if target is None:
+        return _parsed(bytes(body.content), user_agent)
+    return target if is_http(target) else without_rules(FetchError(NOT_HTTP))
+
+
+def read_rules(client: Client, host: str, user_agent: str) -> Rules:
+    """Ask a host for its rules, wherever redirects lead to.
+
+    Args:
+        host: as `host_of` has it.
+
+    Raises:
+        FetchError: a failure of a passing kind.
+    """
+    answer: Rules | str = f"{host}/robots.txt"
+    for _ in range(HOPS + 1):
+        if isinstance(answer, Rules):
+            return answer
+        answer = ask_for_rules(client, answer, user_agent)
+    return answer if isinstance(answer, Rules) else Rules()
 
 
 def without_rules(error: FetchError) -> Rules:

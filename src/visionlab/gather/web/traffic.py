@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from visionlab.gather.web.addresses import host_of
-from visionlab.gather.web.jobs import Host, Job
+from visionlab.gather.web.addresses import host_of, machine_of
+from visionlab.gather.web.jobs import Host, Job, Pace
 from visionlab.gather.web.robots import Rules
 
 STRIKES = 5  # failures of a host, one after the other, after which it is given up
@@ -33,7 +33,8 @@ class Traffic:
 
     def __init__(self, requests_per_second: float) -> None:
         self._interval = 1 / requests_per_second
-        self._hosts: dict[str, Host] = {"": Host("", 0.0, rules=Rules())}
+        self._hosts: dict[str, Host] = {"": Host("", Pace(0.0), rules=Rules())}
+        self._paces: dict[str, Pace] = {}
         self._lanes: list[Lane] = []
         self._left = 0
         self.lock = threading.Lock()
@@ -59,13 +60,26 @@ class Traffic:
         """The rules of a host are known."""
         with self.lock:
             host.rules = rules
-            host.interval = max(host.interval, rules.delay)
-            host.free_at = max(host.free_at, time.monotonic() + rules.delay)
+            host.pace.interval = max(host.pace.interval, rules.delay)
+            host.pace.free_at = max(host.pace.free_at, time.monotonic() + rules.delay)
+
+    def lead(self, host: Host, address: str) -> None:
+        """The rules of a host are to be asked for at another address, in the turn that the host gets next.
+
+        That turn comes no earlier than one of the machine which is to be asked, and counts as that.
+        """
+        with self.lock:
+            host.robots_at = address
+            there = self.host(address).pace
+            if there is not host.pace:
+                turn = max(there.free_at, time.monotonic())
+                there.free_at = turn + there.interval
+                host.pace.free_at = max(host.pace.free_at, turn)
 
     def pause(self, host: Host, seconds: float) -> None:
         """Leave a host alone for a while."""
         with self.lock:
-            host.free_at = max(host.free_at, time.monotonic() + seconds)
+            host.pace.free_at = max(host.pace.free_at, time.monotonic() + seconds)
 
     def strike(self, host: Host, began: float) -> None:
         """A request to the host, which began at this time, has failed for a reason that is the host's."""
@@ -78,8 +92,9 @@ class Traffic:
     def refund(self, job: Job[Any]) -> None:
         """The host was not asked for the job that was handed out. Its turn goes to the next one."""
         with self.lock:
-            if job.host.free_at == job.turn:  # otherwise it has gone by
-                job.host.free_at = min(job.turn, time.monotonic())
+            pace = job.host.pace
+            if pace.free_at == job.turn:  # otherwise it has gone by
+                pace.free_at = min(job.turn, time.monotonic())
                 self.wake(job.host)
 
     # what follows is for lanes, which hold the lock
@@ -89,11 +104,14 @@ class Traffic:
 
     def host(self, address: str) -> Host:
         """Of an address."""
-        return self.named(host_of(address) if address else "")
+        name = host_of(address) if address else ""
+        if name not in self._hosts:
+            pace = self._paces.setdefault(machine_of(address), Pace(self._interval))
+            self._hosts[name] = Host(name, pace, robots_at=f"{name}/robots.txt")
+        return self._hosts[name]
 
     def named(self, name: str) -> Host:
-        if name not in self._hosts:
-            self._hosts[name] = Host(name, self._interval)
+        """One that an address has belonged to."""
         return self._hosts[name]
 
     def arrive(self) -> None:

@@ -9,9 +9,9 @@ from visionlab.config.gather import PolitenessConfig
 from visionlab.gather.web.addresses import is_http
 from visionlab.gather.web.client import HOPS, Client, Sink
 from visionlab.gather.web.errors import GIVEN_UP, LOST, NOT_HTTP, FetchError
-from visionlab.gather.web.jobs import Job
+from visionlab.gather.web.jobs import Host, Job
 from visionlab.gather.web.lane import Lane
-from visionlab.gather.web.robots import read_rules, without_rules
+from visionlab.gather.web.robots import Rules, ask_for_rules, without_rules
 from visionlab.gather.web.traffic import Traffic
 from visionlab.gather.web.waits import back_off
 
@@ -93,11 +93,24 @@ class Visits:
     def _ask_for_rules(self, lane: Lane[T], job: Job[T]) -> None:
         host = job.host
         try:
-            self._traffic.heed(host, read_rules(self._client, host.name, self._config.user_agent))
+            answer = ask_for_rules(self._client, host.robots_at, self._config.user_agent)
         except FetchError as error:
-            host.robots_failures += 1
-            if host.robots_failures > self._config.retries:
-                self._traffic.heed(host, without_rules(error))
+            self._rules_failed(host, error)
+        else:
+            if isinstance(answer, Rules):
+                self._traffic.heed(host, answer)
+            elif host.robots_hops == HOPS:
+                self._traffic.heed(host, Rules())
             else:
-                self._traffic.pause(host, error.pause or back_off(host.robots_failures))
+                host.robots_hops += 1
+                self._traffic.lead(host, answer)
         lane.again(job, first=True)
+
+    def _rules_failed(self, host: Host, error: FetchError) -> None:
+        host.robots_failures += 1
+        if error.pause is not None:
+            self._traffic.pause(self._traffic.host(host.robots_at), error.pause)
+        if host.robots_failures > self._config.retries:
+            self._traffic.heed(host, without_rules(error))
+        else:
+            self._traffic.pause(host, error.pause or back_off(host.robots_failures))
