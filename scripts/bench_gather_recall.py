@@ -39,6 +39,14 @@ def mirrored(image: Image.Image, _: np.random.Generator) -> Image.Image:
     return ImageOps.mirror(image)
 
 
+def grey(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    return image.convert("L").convert("RGB")
+
+
+def sepia(image: Image.Image, _: np.random.Generator) -> Image.Image:
+    return ImageOps.colorize(image.convert("L"), (30, 15, 0), (255, 235, 200))
+
+
 def cut(extent: float, centred: bool, image: Image.Image, random: np.random.Generator) -> Image.Image:
     width, height = (round(side * extent) for side in image.size)
     left, top = (0.5, 0.5) if centred else random.random(2)
@@ -63,6 +71,10 @@ CHANGES: dict[str, Change] = {
     "scaled to 160 pixels": partial(scaled, 160),
     "mirrored": mirrored,
     "mirrored, 96 pixels, quality 50": all_of(mirrored, partial(scaled, 96), partial(compressed, 50)),
+    "grey": grey,
+    "grey, 160 pixels": all_of(grey, partial(scaled, 160)),
+    "grey, mirrored, 96 pixels, quality 50": all_of(grey, mirrored, partial(scaled, 96), partial(compressed, 50)),
+    "sepia": sepia,
 } | {
     f"{'middle' if centred else 'any part'} with {extent:.0%} of each side": partial(cut, extent, centred)
     for centred in (True, False)

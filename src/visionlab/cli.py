@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "train, choose by validation, test once, track everything",
     "resume": "go on with a run that was stopped",
     "test": "test a run's chosen weights again",
+    "predict": "say what images show: classes and probabilities",
     "tune": "search for good settings, by validation",
     "crossval": "k-fold cross-validation on the training set",
     "repeat": "the same run with several seeds",

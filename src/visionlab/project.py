@@ -29,3 +29,8 @@ def runs() -> Path:
 def data() -> Path:
     """The folder that holds the data sets: `VISIONLAB_DATA`, or `data/` in the project's folder."""
     return Path(os.environ.get("VISIONLAB_DATA") or root() / "data").expanduser().absolute()
+
+
+def weights() -> Path:
+    """The folder of files with pretrained weights: `VISIONLAB_WEIGHTS`, or `weights/` among the data sets."""
+    return Path(os.environ.get("VISIONLAB_WEIGHTS") or data() / "weights").expanduser().absolute()

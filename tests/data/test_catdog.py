@@ -81,10 +81,67 @@ def test_what_is_missing_is_told_with_the_way_to_get_it(root: Path, gone: str, w
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("train", "Train", "train/cat, found none, but Train (names"),
+        ("train/cat", "train/Cat", "train/cat, found none, but train/Cat (names"),
+        ("train/dog", "train/dogs", "train/dog, found none, but train/dogs (names"),
+        ("train/dog", "dog", "train/dog, found none, but dog (names"),
+        ("test", "train/test", "test/cat, found none, but train/test (names"),
+        ("test", "testing", "test/cat, found none, but testing (names"),
+    ],
+)
+def test_a_folder_that_may_be_meant_is_named(root: Path, old: str, new: str, words: str) -> None:
+    (root / old).rename(root / new)
+    with pytest.raises(DataUnavailableError) as caught:
+        prepared()
+    assert words in str(caught.value)
+    assert str(caught.value).count("found none") == 1
+
+
+@pytest.mark.parametrize("left", [".DS_Store", "readme.txt", ".hidden/24.jpg", "empty/readme.txt"])
+@pytest.mark.parametrize("place", ["train/cat", "test/dog"])
+def test_a_folder_without_an_image_is_no_class(root: Path, left: str, place: str) -> None:
+    shutil.rmtree(root / place)
+    (root / place / left).parent.mkdir(parents=True)
+    shutil.copy(root / "manifest.csv", root / place / left)
+    with pytest.raises(DataUnavailableError, match=rf"expected images in {root}/{place}, found none; `visionlab"):
+        prepared()
+
+
+def test_a_folder_that_cannot_be_read_is_told(root: Path) -> None:
+    shutil.rmtree(root / "test/dog")
+    (root / "test/dog").write_text("")
+    with pytest.raises(UserError, match=r"test/dog cannot be read: Not a directory"):
+        prepared()
+
+
+def test_a_root_that_cannot_be_looked_into_is_told(home: Path) -> None:
+    with pytest.raises(UserError, match=r"^data\.root: .*x/labels\.csv cannot be read: File name too long"):
+        prepared(root="x" * 300)
+
+
+def test_a_table_of_labels_is_refused(root: Path) -> None:
+    rows = ["file,label", *(f"test/{name}/{24 + number}.jpg,{name}" for number, name in enumerate(("cat", "dog")))]
+    (root / "labels.csv").write_text("\n".join(rows))
+    with pytest.raises(UserError, match=r"expected no .*/labels\.csv: it could name images of test/ .*data=folder"):
+        prepared()
+
+
+def test_what_lies_in_test_is_the_test_set_and_nothing_else(root: Path) -> None:
+    for number, place in enumerate(("test/cat/test", "test/dog/train", "train/cat/test", "train/dog/val")):
+        (root / place).mkdir()
+        picture(50 + number, (80, 60)).save(root / place / "more.png")
+    split = {file.path: file.split for file in prepared().listing.files}
+    assert len(split) == 36
+    assert all((name == "test") == path.startswith("test/") for path, name in split.items())
+
+
 def test_other_classes_are_refused(root: Path) -> None:
     (root / "train/bird").mkdir()
     picture(99).save(root / "train/bird/99.jpg")
-    with pytest.raises(UserError, match=r"expected the classes cat and dog in .*, found bird, cat, dog"):
+    with pytest.raises(UserError, match=r"expected the classes cat and dog in .*/train, found bird, cat, dog: each"):
         prepared()
 
 
@@ -132,6 +189,21 @@ def test_broken_photos_have_no_part_in_it(root: Path) -> None:
     with pytest.raises(UserError, match="2 of 32 images cannot be read"):
         prepared()
     assert sum(prepared(on_broken="skip").sizes.values()) == 30
+
+
+@pytest.mark.parametrize(("place", "words"), [("test/cat", "no test image of class 'cat'"), ("train/dog", "'dog'")])
+def test_of_each_class_there_must_be_one_that_can_be_read(root: Path, place: str, words: str) -> None:
+    for file in (root / place).iterdir():
+        file.write_text("broken")
+    with pytest.raises(UserError, match=f"{words} can be read: {root}"):
+        prepared(on_broken="skip")
+
+
+def test_a_moving_copy_of_a_test_photo_is_refused(root: Path) -> None:
+    first, second = picture(24, (80, 60)), picture(60, (80, 60))
+    first.save(root / "train/cat/moving.gif", save_all=True, append_images=[second], duration=80)
+    with pytest.raises(UserError, match=r"train/cat/moving\.gif \(test/cat/24\.jpg\)"):
+        prepared()
 
 
 def trained(root: Path) -> Run:

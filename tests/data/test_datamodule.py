@@ -350,6 +350,23 @@ def test_images_stay_in_their_file_where_they_would_fill_half_of_the_memory(
     assert isinstance(datamodule.images("test").images, Tensor)
 
 
+@pytest.mark.parametrize(("left", "stays"), [(15_000, True), (16_000, False)])
+def test_images_stay_in_their_file_where_they_would_fill_half_of_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, stays: bool
+) -> None:
+    monkeypatch.setattr(data, "available_memory", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (left - 600, 10**9))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda index: 1000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda index: 400)
+    moved: list[int] = []
+    monkeypatch.setattr(ImageSet, "to", lambda self, device: moved.append(len(self)) or self)
+    datamodule = prepared(mapped(some(200), tmp_path / "train.npy"), some(10, seed=1), val_fraction=0.2)
+    datamodule.place(torch.device("cuda", 0), 0, 8, channels_last=False)
+    # 160 images of 48 bytes to train on; each of the processes has a GPU of its own
+    assert (160 in moved) != stays
+    assert {10, 40} <= set(moved)
+
+
 @pytest.mark.parametrize("left", [0, 2**40])
 def test_where_the_images_are_makes_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> None:
     monkeypatch.setattr(data, "available_memory", lambda: left)

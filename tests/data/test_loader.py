@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from visionlab.data.images import ImageSet
 from visionlab.data.loader import Batch, DeviceLoader
+from visionlab.data.mapped import MappedImages
 
 
 def make_loader(count: int = 10, **settings: Any) -> DeviceLoader:
@@ -155,6 +158,17 @@ def test_the_source_stays_as_it_is() -> None:
         batch.targets.zero_()
     assert torch.equal(loader.source.images, before)
     assert torch.equal(loader.source.labels, torch.arange(10))
+
+
+def test_images_that_stay_in_their_file_travel_batch_by_batch(tmp_path: Path) -> None:
+    np.save(tmp_path / "pixels.npy", np.zeros((10, 3, 4, 5), np.uint8))
+    images = MappedImages(np.load(tmp_path / "pixels.npy", mmap_mode="r"))
+    # a device without memory: what is computed there has a shape and no values
+    loader = make_loader(device=torch.device("meta"), shuffle=True, side=4)
+    loader.source = ImageSet(images, torch.arange(10))
+    batches = list(loader)
+    assert [batch.images.shape for batch in batches] == [(4, 3, 4, 4)] * 2
+    assert {part.device.type for batch in batches for part in batch} == {"meta"}
 
 
 def test_lightning_finds_set_epoch() -> None:

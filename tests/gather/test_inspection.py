@@ -12,9 +12,10 @@ from PIL import Image
 
 from tests.gather.pictures import animated, bomb, cmyk, decoded, encoded, picture, rotated_by_exif, sixteen_bits
 from visionlab.config.gather import AcceptConfig
+from visionlab.data.decode import BrokenImageError, decode
 from visionlab.data.listing import SUFFIXES
 from visionlab.gather import inspection
-from visionlab.gather.inspection import Inspection, Unfit, inspect
+from visionlab.gather.inspection import Inspection, Unfit, inspect, look
 
 ACCEPT = AcceptConfig()
 PICTURE = picture(1, (120, 90))
@@ -248,3 +249,70 @@ def test_a_machine_that_fails_is_no_verdict(file: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(inspection, "opaque", fail)
     with pytest.raises(OSError, match="Too many open files"):
         judged(file, encoded(PICTURE))
+
+
+def seen(file: Path, data: bytes) -> Inspection | str:
+    file.write_bytes(data)
+    try:
+        return look(file)
+    except Unfit as unfit:
+        return str(unfit)
+
+
+SQUARE, OTHER = picture(1, (96, 96)), picture(2, (96, 96))
+PNG = encoded(SQUARE, "PNG")
+MOVING = {"save_all": True, "append_images": [OTHER], "duration": 80}
+UNFIT = {
+    "GIF that moves": encoded(SQUARE, "GIF", **MOVING),
+    "WebP that moves": encoded(SQUARE, "WEBP", **MOVING),
+    "PNG that moves": encoded(SQUARE, "PNG", **MOVING),
+    "JPEG cut in half and closed": encoded(SQUARE)[: len(encoded(SQUARE)) // 2] + b"\xff\xd9",
+    "PNG without end": PNG[:-12],
+    "PNG with a wrong checksum": PNG[:-16] + bytes(4) + PNG[-12:],
+    "blank": encoded(Image.new("RGB", (96, 96), "white"), "PNG"),
+    "small": encoded(SQUARE.resize((12, 12)), "PNG"),
+} | {form: encoded(SQUARE, form) for form in ("PPM", "JPEG2000", "TGA", "PCX", "SGI")}
+
+
+@pytest.mark.parametrize("form", UNFIT)
+def test_what_is_looked_at_is_what_is_trained_on(file: Path, form: str) -> None:
+    assert isinstance(judged(file, UNFIT[form]), str)
+    found = look(file)
+    # of a square at its own size nothing is cut off and nothing scaled
+    pixels = decode(file, found.width, "rgb")
+    assert found.pixel_hash == inspection._pixel_hash(Image.fromarray(pixels.transpose(1, 2, 0)))
+    assert found.format == form or form not in Image.SAVE
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "turned", "cmyk", "sixteen bits"])
+def test_of_what_is_kept_a_look_tells_the_same(file: Path, form: str) -> None:
+    special = {"turned": rotated_by_exif, "cmyk": cmyk, "sixteen bits": sixteen_bits}
+    data = special[form](PICTURE) if form in special else encoded(PICTURE, form)
+    strict, lenient = judged(file, data), seen(file, data)
+    assert isinstance(strict, Inspection)
+    assert isinstance(lenient, Inspection)
+    assert lenient.pixel_hash == strict.pixel_hash
+    assert (lenient.width, lenient.height, lenient.format) == (strict.width, strict.height, strict.format)
+    assert (lenient.signature.hashes == strict.signature.hashes).all()
+    assert (lenient.signature.thumbnail == strict.signature.thumbnail).all()
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", encoded(PICTURE)[:-200], encoded(PICTURE, "PNG")[:-200], bomb()])
+def test_what_cannot_be_looked_at_cannot_be_trained_on(file: Path, data: bytes) -> None:
+    assert seen(file, data) in ("not an image", "truncated", "decompression bomb")
+    with pytest.raises(BrokenImageError):
+        decode(file, 16, "rgb")
+
+
+def test_to_look_at_a_file_it_must_be_there(file: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        look(file)
+
+
+def test_a_machine_that_fails_is_no_look(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(image: Image.Image) -> Image.Image:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(inspection, "opaque", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        seen(file, encoded(PICTURE))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.gather.pictures import cropped, decoded, encoded, mirrored, picture
 from visionlab.gather import matching
@@ -34,6 +34,10 @@ COPIES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "squeezed": lambda image: image.resize((300, 400)),
     "mirrored": mirrored,
     "mirrored, small and saved twice": lambda image: saved(saved(small(mirrored(image)))),
+    "grey": lambda image: image.convert("L").convert("RGB"),
+    "grey, small and saved": lambda image: saved(small(image.convert("L").convert("RGB"))),
+    "grey, nine tenths, mirrored": lambda image: mirrored(cropped(image.convert("L").convert("RGB"), 0.9)),
+    "sepia": lambda image: ImageOps.colorize(image.convert("L"), (30, 15, 0), (255, 235, 200)),
     "nine tenths": lambda image: saved(cropped(image, 0.9)),
     "eight tenths": lambda image: saved(cropped(image, 0.8)),
     "seven tenths": lambda image: saved(cropped(image, 0.7)),

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.gather.pictures import encoded, picture
+from tests.gather.pictures import animated, encoded, picture
 from visionlab.config.gather import AcceptConfig
 from visionlab.errors import UserError
 from visionlab.gather import signature_store
@@ -53,7 +53,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def run(files: list[Path], cache: Path, accept: AcceptConfig = ACCEPT) -> list[Outcome]:
+def run(files: list[Path], cache: Path, accept: AcceptConfig | None = ACCEPT) -> list[Outcome]:
     return inspect_all(files, [key_of(file) for file in files], cache, accept, "images")
 
 
@@ -112,6 +112,22 @@ def test_another_judge_inspects_anew(
     assert len(inspected) == len(files)
     assert found.count("too small") == (5 if change == "settings" else 0)
     assert len(list(cache.iterdir())) == 1  # the old ones do not pile up
+
+
+def test_whatever_can_be_decoded_counts_where_nothing_is_demanded(files: list[Path], cache: Path) -> None:
+    contents = [animated(1, "GIF"), encoded(picture(9, (96, 72)), "TGA"), encoded(picture(9, (8, 8)), "PNG")]
+    for file, content in zip(files, contents, strict=False):
+        file.write_bytes(content)
+    assert run(files, cache)[:3] == ["animated", "not an image", "too small"]
+    for _ in range(2):  # also of those that were kept
+        found = run(files, cache, None)
+        assert [one if isinstance(one, str) else (one.width, one.format, one.suffix) for one in found[:4]] == [
+            (160, "GIF", ".gif"),
+            (96, "TGA", ""),
+            (8, "PNG", ".png"),
+            (96, "PNG", ".png"),
+        ]
+        assert (found[4], found[6]) == ("not an image", "truncated")
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbled", "empty", "other file"])

@@ -12,7 +12,14 @@ Activation = Literal["relu", "gelu", "silu", "tanh"]
 
 
 class ModelConfig(Component):
-    """What every network can be told: nothing yet. Channels, image size and classes come from the data."""
+    """What every network can be told. Channels, image size and classes come from the data."""
+
+    init_from: str | None = Field(
+        None,
+        min_length=1,
+        description="a run (id, prefix, last, best) or checkpoint file to take the weights from; the head is new where "
+        "the classes differ",
+    )
 
 
 class CnnConfig(ModelConfig):
@@ -51,5 +58,30 @@ class MlpConfig(ModelConfig):
     dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden layer")
 
 
+class PretrainedConfig(ModelConfig):
+    """A network of timm or torchvision with weights that have learnt from other images."""
+
+    implementation: ClassVar[str] = "visionlab.models.pretrained.network:Pretrained"
+
+    name: Literal["pretrained"] = "pretrained"
+    arch: str = Field(
+        "tf_efficientnet_lite0", min_length=1, description="a name of timm's, or torchvision/ and one of torchvision's"
+    )
+    weights: str = Field(
+        "embedded",
+        min_length=1,
+        description="embedded: those that are installed with this package; imagenet: the default ones, from the "
+        "network; none: random ones; or the name of a file in VISIONLAB_WEIGHTS",
+    )
+    input_size: int | None = Field(
+        None,
+        ge=32,
+        le=1024,
+        description="side in pixels that images are scaled to on the device; null: they stay as they are, but smaller "
+        "ones than 128 are scaled to 128, and all of them where the network takes one size alone",
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="before the head")
+
+
 # Register a model here.
-ModelChoice = Annotated[CnnConfig | ResNetConfig | MlpConfig, Field(discriminator="name")]
+ModelChoice = Annotated[CnnConfig | ResNetConfig | MlpConfig | PretrainedConfig, Field(discriminator="name")]

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from visionlab.config.adapt import AdaptConfig
 from visionlab.config.base import Section
-from visionlab.config.data import DataChoice
+from visionlab.config.data import AugmentConfig, DataChoice
 from visionlab.config.loss import LossChoice
 from visionlab.config.model import ModelChoice
 from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
@@ -31,6 +32,7 @@ class TrainConfig(Section):
     data: DataChoice
     model: ModelChoice
     task: TaskChoice
+    adapt: AdaptConfig = AdaptConfig()
     loss: LossChoice
     optimizer: OptimizerChoice
     schedule: ScheduleChoice
@@ -41,6 +43,23 @@ class TrainConfig(Section):
     def _early_stopping_needs_validation(self) -> TrainConfig:
         if self.trainer.early_stopping is not None and not self.data.may_validate:
             raise ValueError(NO_VALIDATION)
+        return self
+
+    @model_validator(mode="after")
+    def _cached_features_are_of_pretrained_networks_and_given_views(self) -> TrainConfig:
+        if not self.adapt.cache_features:
+            return self
+        augment = self.data.augment
+        if self.model.name != "pretrained":
+            raise ValueError(f"adapt.cache_features: needs model=pretrained, given {self.model.name}")
+        if augment.mixup > 0 or augment.cutmix > 0:
+            raise ValueError(
+                "adapt.cache_features: expected no data.augment.mixup nor cutmix, as features are of one image"
+            )
+        if augment != AugmentConfig() and not self.adapt.views:
+            raise ValueError(
+                "data.augment: changes no features that are cached; set adapt.views to how many views of each"
+            )
         return self
 
     @model_validator(mode="after")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, TypeVar
 
 import lightning.pytorch as pl
 import torch
@@ -14,12 +15,14 @@ from torch import Tensor
 from visionlab.config.data import DataConfig
 from visionlab.data.augment import Augment
 from visionlab.data.augment.geometry import centre_crop
+from visionlab.data.features import FeatureLoader, Features
 from visionlab.data.groups import check_groups
 from visionlab.data.hashed import HashedSet
 from visionlab.data.images import ImageSet, fingerprint
 from visionlab.data.loader import DeviceLoader
 from visionlab.data.mapped import Images, MappedImages
-from visionlab.data.memory import available_memory
+from visionlab.data.memory import available_memory, available_on_gpu
+from visionlab.data.spec import DataSpec
 from visionlab.data.statistics import statistics
 from visionlab.errors import UserError, WithheldError
 
@@ -72,6 +75,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         self.origin: dict[str, str] = {}
         self._side: int | None = None
         self._sets: dict[str, ImageSet] = {}
+        self._features: dict[str, Features] = {}
         self._placement = _Placement()
 
     @abstractmethod
@@ -126,12 +130,33 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
     def place(self, device: torch.device, rank: int, world_size: int, channels_last: bool) -> None:
         """Say where the loaders' batches are to be made and which share of them is this process's.
 
-        Images that are in a file stay there if they would take up much of this machine's memory.
+        Images that are in a file stay there if they would take up much of the memory, be it this machine's or a GPU's.
         """
         self._placement = _Placement(device, rank, world_size, channels_last)
         for name, part in self._sets.items():
             if not _stays_in_file(part.images, device, world_size):
                 self._sets[name] = part.to(device)
+
+    def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        """Normalise images by these instead of by the data set's own: a network that has learnt from others needs it.
+
+        Args:
+            mean, std: per channel, of pixel values scaled to 0…1.
+        """
+        self.mean, self.std = torch.tensor(mean), torch.tensor(std)
+
+    @contextmanager
+    def features_instead(self, features: Mapping[str, Features]) -> Iterator[None]:
+        """While this lasts, hand out features (B, F) in place of the images of some splits.
+
+        Args:
+            features: by the name of the split, in the order of its images.
+        """
+        self._features = dict(features)
+        try:
+            yield
+        finally:
+            self._features = {}
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -147,6 +172,29 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         """(C, H, W) of every image as the network sees it."""
         channels, height, width = self._sets["train"].images.shape[1:]
         return channels, self._side or height, self._side or width
+
+    @property
+    def class_counts(self) -> Tensor:
+        """(K,) training images of each class."""
+        return self._sets["train"].labels.bincount(minlength=len(self.classes))
+
+    @property
+    def spec(self) -> DataSpec:
+        """What a network that is trained on this takes for granted."""
+        channels, height, width = self._sets["train"].images.shape[1:]
+        return DataSpec(
+            self.classes,
+            tuple(self.class_counts.tolist()),
+            self.positive,
+            (channels, height, width),
+            self._side,
+            tuple(self.mean.tolist()),
+            tuple(self.std.tolist()),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The `spec`: Lightning puts it into checkpoints, under the name of this class."""
+        return asdict(self.spec)
 
     @property
     def positive(self) -> int | None:
@@ -200,18 +248,20 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
 
     def _loader(self, name: str, batch_size: int, shuffle: bool, transform: Augment | None = None) -> DeviceLoader:
         place = self._placement
+        settings: dict[str, Any] = {
+            "mean": self.mean,
+            "std": self.std,
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "seed": self.seed,
+            "rank": place.rank,
+            "world_size": place.world_size,
+            "device": place.device,
+        }
+        if name in self._features:
+            return FeatureLoader(self._features[name], self.images(name), **settings)
         return DeviceLoader(
-            self.images(name),
-            mean=self.mean,
-            std=self.std,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=self.seed,
-            transform=transform,
-            side=self._side,
-            rank=place.rank,
-            world_size=place.world_size,
-            channels_last=place.channels_last,
+            self.images(name), transform=transform, side=self._side, channels_last=place.channels_last, **settings
         )
 
     def _leave_out(self, name: str, part: HashedSet, other: str, held_out: HashedSet) -> HashedSet:
@@ -243,7 +293,8 @@ class _Placement:
 
 
 def _stays_in_file(images: Images, device: torch.device, processes: int) -> bool:
-    """Whether the copies that `processes` would make of the images would fill half of this machine's memory."""
-    if not isinstance(images, MappedImages) or device.type != "cpu":
+    """Whether the copies that `processes` would make of the images would fill half of the memory, each on its GPU."""
+    if not isinstance(images, MappedImages):
         return False
-    return images.nbytes * processes > available_memory() / 2
+    left = available_on_gpu(device.index) if device.type == "cuda" else available_memory() / processes
+    return images.nbytes > left / 2

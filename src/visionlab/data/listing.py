@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def _in_folders(root: Path, notes: Counter[str], known: Collection[str]) -> Iter
             notes["folders beside train left out"] += 1
             continue
         for class_folder in _subfolders(folder, notes, known) if splits else [folder]:
-            images = list(_images_below(class_folder, notes))
+            images = list(images_below(class_folder, notes, _give_up))
             if not images:
                 notes["class folders without images left out"] += 1
             for image in images:
@@ -133,12 +133,18 @@ def _subfolders(folder: Path, notes: Counter[str], known: Collection[str] = ()) 
     return found
 
 
-def _images_below(folder: Path, notes: Counter[str]) -> Iterator[Path]:
-    def give_up(error: OSError) -> None:
-        raise error
+def images_below(folder: Path, notes: Counter[str], on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    """The image files at any depth below `folder`, those of a folder by name and before those of its subfolders.
 
+    Links are followed. Hidden files and folders and files that are no images by their suffix are left out.
+
+    Args:
+        folder: to look through.
+        notes: counts what was left out.
+        on_error: is given the error of each folder that cannot be read.
+    """
     visited = set()
-    for place, folders, names in os.walk(folder, onerror=give_up, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=on_error, followlinks=True):
         # a link may lead back to a folder above it
         real = Path(place).resolve()
         if real in visited:
@@ -146,11 +152,15 @@ def _images_below(folder: Path, notes: Counter[str]) -> Iterator[Path]:
             continue
         visited.add(real)
         folders[:] = _visible(folders)
-        for name in names:
+        for name in sorted(names):
             if _is_image(name):
                 yield Path(place, name)
             else:
                 notes["files that are not images left out"] += 1
+
+
+def _give_up(error: OSError) -> None:
+    raise error
 
 
 def _visible(names: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Batches as index selections on the device that holds the images. No worker processes, nothing to transfer.
 
-Images that are too many for the memory stay in their file, and a thread reads the next batches from there.
+Images that are too many for the memory stay in their file: a thread reads the next batches from there, and each
+travels to the device when its turn comes.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class DeviceLoader:
     images than there are processes, some get an empty one.
 
     Args:
-        source: the images, already on the device.
+        source: the images, already on the device or still in their file.
         mean, std: per channel, of pixel values scaled to 0…1.
         batch_size: images in a batch, over all processes together.
         shuffle: whether each epoch has an order of its own and drops an incomplete last batch (training), or all
@@ -55,6 +56,7 @@ class DeviceLoader:
         transform: augmentation, or None.
         side: without augmentation, of the square that is cut out of the middle of each image; None: it stays whole.
         channels_last: memory format of the batches.
+        device: of the batches, if it is another than that of the images.
     """
 
     def __init__(
@@ -71,8 +73,9 @@ class DeviceLoader:
         rank: int = 0,
         world_size: int = 1,
         channels_last: bool = False,
+        device: torch.device | None = None,
     ) -> None:
-        device = source.images.device
+        self.device = device = source.images.device if device is None else device
         self.source = source
         self.batch_size = min(batch_size, max(len(source), 1))
         self.shuffle, self.seed, self.transform, self.side = shuffle, seed, transform, side
@@ -117,16 +120,16 @@ class DeviceLoader:
         self._first = state["done"] % max(len(self), 1)
 
     def __iter__(self) -> Iterator[Batch]:
-        device = self.source.images.device
-        order = self.order().to(device)
+        order = self.order().to(self.source.images.device)
         first, self._first = self._first, 0
         chosen = [self._select(order, step)[self.rank :: self.world_size] for step in range(first, len(self))]
         for step, (indices, images) in enumerate(zip(chosen, self._read(chosen), strict=True), start=first):
             self._done = step + 1
-            targets = self.source.labels[indices]
+            targets = self.source.labels[indices].to(self.device)
+            images, indices = images.to(self.device), indices.to(self.device)
             if self.transform is not None:
                 # a generator for each step, so that a run resumed in the middle of an epoch draws the same numbers
-                generator = _generator(device, self.seed, self.epoch, step, self.rank)
+                generator = _generator(self.device, self.seed, self.epoch, step, self.rank)
                 images, targets = self.transform(images, targets, indices, self.epoch, generator)
             elif self.side is not None:
                 images = centre_crop(images, self.side)

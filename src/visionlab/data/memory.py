@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, of the machine's and of a GPU's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def available_memory() -> int:
     What the file system keeps in memory counts as available, as it is given up at need.
     """
     return max(0, min([psutil.virtual_memory().available, *_left_by_process_limits(), *_left_by_groups()]))
+
+
+def available_on_gpu(index: int | None) -> int:
+    """Bytes: what a GPU has left, with what this process keeps there for tensors to come; None is the current GPU."""
+    import torch  # takes memory itself, and is not wanted where there is no GPU
+
+    left, _ = torch.cuda.mem_get_info(index)
+    return left + torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
 
 
 def _left_by_process_limits() -> list[int]:

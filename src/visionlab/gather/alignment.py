@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST = 0.4  # of a side that a part may have
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in grey (ITU-R BT.601)
 
 Floats = NDArray[np.float32]
 
@@ -47,6 +48,11 @@ def sample(images: Floats, windows: Floats, parts: int) -> Floats:
     rows = spans(top, bottom, parts, images.shape[2])[:, None]
     columns = spans(left, right, parts, images.shape[3])[:, None]
     return np.asarray(rows @ images @ columns.transpose(0, 1, 3, 2), np.float32)
+
+
+def luminance(images: Floats) -> Floats:
+    """What is left of images (M, 3, H, W) in black and white: (M, 1, H, W)."""
+    return np.asarray(np.einsum("mchw,c->mhw", images, np.array(LUMA, np.float32))[:, None], np.float32)
 
 
 def standardize(images: Floats) -> Floats:

@@ -22,7 +22,6 @@ from visionlab.gather.signature_store import Outcome, inspect_all, key_of
 
 TEST = "test"
 BY_HAND: Final = "by hand"
-ANYTHING = AcceptConfig(min_side=1, max_aspect=1e6)  # a test image counts whatever it is like
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def held_out(root: Path) -> Held:
         file for file in (root / TEST).rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
     )
     cache = root / HIDDEN / "signatures" / "held_out"
-    outcomes = inspect_all(files, [key_of(file) for file in files], cache, ANYTHING, "test images") if files else []
+    outcomes = inspect_all(files, [key_of(file) for file in files], cache, None, "test images") if files else []
     found = [(file, image) for file, image in zip(files, outcomes, strict=True) if isinstance(image, Inspection)]
     candidates = [
         Candidate(file.relative_to(root).as_posix(), file.parent.name, image.width * image.height, 0, image.pixel_hash)

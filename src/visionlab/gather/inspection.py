@@ -1,4 +1,4 @@
-"""Whether a file holds an image worth keeping, and what is known of it."""
+"""Whether a file holds an image worth keeping, or one at all, and what is known of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageStat
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from visionlab.config.gather import AcceptConfig
 from visionlab.data.decode import MACHINE_ERRORS, TRANSPOSE, opaque, orientation
@@ -42,13 +42,12 @@ class Unfit(Exception):  # noqa: N818 - a verdict
 
 @dataclass(frozen=True)
 class Inspection:
-    """An image that can be kept.
+    """An image that can be kept, or at least be looked at.
 
     Attributes:
         width: in pixels, upright.
         height: in pixels, upright.
         format: Pillow's name of what the file holds, whatever its name says: JPEG, PNG, …
-        suffix: of a file name that suits the format, as ".jpg".
         pixel_hash: BLAKE2b, 32 hexadecimal digits, of size and RGB pixels: the same for the same picture however it
             is stored without loss.
         signature: what it is compared by.
@@ -57,9 +56,13 @@ class Inspection:
     width: int
     height: int
     format: str
-    suffix: str
     pixel_hash: str
     signature: Signature
+
+    @property
+    def suffix(self) -> str:
+        """Of a file name that suits the format, as ".jpg"; empty for a format that is never kept."""
+        return SUFFIXES.get(self.format, "")
 
 
 def inspect(file: Path, accept: AcceptConfig) -> Inspection:
@@ -81,7 +84,32 @@ def inspect(file: Path, accept: AcceptConfig) -> Inspection:
         upright = _decode(image, data, kind)
         if reason := _fault(upright, accept):
             raise Unfit(reason)
-        return Inspection(*upright.size, kind, SUFFIXES[kind], _pixel_hash(upright), sign(upright))
+        return _inspection(upright, kind)
+
+
+def look(file: Path) -> Inspection:
+    """Decode an image whatever it is like: whatever `visionlab.data.decode` makes a training image of.
+
+    So every image that is trained or tested on can be compared with the others, also one that gathering would not
+    keep: the first picture of an animation, what a damaged file still shows, a kind that is rare on the web.
+
+    Raises:
+        Unfit: `visionlab.data.decode` can make nothing of it either.
+        OSError: the file cannot be read: it is missing or forbidden, or the machine failed.
+    """
+    try:
+        with Image.open(file) as image, _large if image.width * image.height > LARGE else nullcontext():
+            image.load()
+            return _inspection(_upright(image), image.format or "")
+    except (FileNotFoundError, PermissionError):
+        raise
+    # decoders meet damaged files with exceptions of every kind
+    except Exception as error:
+        raise error if _is_of_the_machine(error) else Unfit(_reason(error)) from error
+
+
+def _inspection(upright: Image.Image, kind: str) -> Inspection:
+    return Inspection(*upright.size, kind, _pixel_hash(upright), sign(upright))
 
 
 def _open(data: bytes) -> tuple[Image.Image, str]:
@@ -111,28 +139,43 @@ def _decode(image: Image.Image, data: bytes, kind: str) -> Image.Image:
         image.load()
         if kind == "JPEG" and _is_filled_up(image, data):
             raise Unfit(TRUNCATED)
-        plain = opaque(image).convert("RGB")
-        turn = orientation(image)
+        return _upright(image)
     except Exception as error:
         raise _unfit(error, data, kind) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    plain = opaque(image).convert("RGB")
+    turn = orientation(image)
     return plain.transpose(TRANSPOSE[turn]) if turn in TRANSPOSE else plain
 
 
 def _unfit(error: Exception, data: bytes, kind: str) -> Exception:
     """What an exception says of the file; of the machine, the exception itself."""
-    if isinstance(error, Unfit | MemoryError) or (isinstance(error, OSError) and error.errno in MACHINE_ERRORS):
+    if isinstance(error, Unfit) or _is_of_the_machine(error):
         return error
+    reason = _reason(error)
+    if reason == CORRUPT:
+        try:
+            structure.check(data, kind)
+        except structure.TruncatedError:
+            return Unfit(TRUNCATED)
+        except structure.ChecksumError:
+            pass
+    return Unfit(reason)
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in MACHINE_ERRORS)
+
+
+def _reason(error: Exception) -> str:
+    """What an exception of a decoder says of the file."""
+    if isinstance(error, UnidentifiedImageError):
+        return NOT_AN_IMAGE
     if isinstance(error, Image.DecompressionBombError):
-        return Unfit(BOMB)
-    if isinstance(error, structure.TruncatedError) or "truncated" in str(error).lower():
-        return Unfit(TRUNCATED)
-    try:
-        structure.check(data, kind)
-    except structure.TruncatedError:
-        return Unfit(TRUNCATED)
-    except structure.ChecksumError:
-        pass
-    return Unfit(CORRUPT)
+        return BOMB
+    return TRUNCATED if isinstance(error, structure.TruncatedError) or "truncated" in str(error).lower() else CORRUPT
 
 
 def _is_filled_up(image: Image.Image, data: bytes) -> bool:

@@ -22,7 +22,7 @@ from visionlab.config.gather import AcceptConfig
 from visionlab.data import decode
 from visionlab.errors import UserError
 from visionlab.gather import inspection
-from visionlab.gather.inspection import SUFFIXES, Inspection, Unfit, inspect
+from visionlab.gather.inspection import Inspection, Unfit, inspect, look
 from visionlab.gather.signature import COLUMNS, THUMBNAIL, Signature
 
 SHARD = 256  # files; what is inspected anew at most after the process was killed
@@ -43,7 +43,7 @@ def key_of(file: Path) -> str:
 
 
 def inspect_all(
-    files: Sequence[Path], keys: Sequence[str], cache: Path, accept: AcceptConfig, title: str
+    files: Sequence[Path], keys: Sequence[str], cache: Path, accept: AcceptConfig | None, title: str
 ) -> list[Outcome]:
     """Inspect files, or read what an earlier call has found.
 
@@ -54,7 +54,7 @@ def inspect_all(
         files: to be inspected.
         keys: of the content of each file; files with the same key are inspected once.
         cache: a folder for nothing else. Only one process at a time may use it.
-        accept: what an image must be like.
+        accept: what an image must be like; None: it counts whatever it is like, if only it can be decoded.
         title: of the progress bar.
 
     Returns:
@@ -77,8 +77,9 @@ def inspect_all(
     return [known[key] for key in keys]
 
 
-def _identity(accept: AcceptConfig) -> str:
-    state = f"{inspection.VERSION} {decode.VERSION} {COLUMNS} {accept.model_dump_json()}"
+def _identity(accept: AcceptConfig | None) -> str:
+    wanted = "anything" if accept is None else accept.model_dump_json()
+    state = f"{inspection.VERSION} {decode.VERSION} {COLUMNS} {wanted}"
     return hashlib.blake2b(state.encode(), digest_size=8).hexdigest()
 
 
@@ -92,11 +93,11 @@ def _make_place(folder: Path) -> None:
 
 
 def _inspect(
-    keys: Sequence[str], files: Sequence[Path], folder: Path, accept: AcceptConfig, title: str
+    keys: Sequence[str], files: Sequence[Path], folder: Path, accept: AcceptConfig | None, title: str
 ) -> dict[str, Outcome]:
     def one(file: Path) -> Outcome:
         try:
-            return inspect(file, accept)
+            return look(file) if accept is None else inspect(file, accept)
         except Unfit as unfit:
             return str(unfit)
 
@@ -119,7 +120,7 @@ def _inspect(
 def _write(folder: Path, outcomes: dict[str, Outcome]) -> None:
     """Write a shard, named after the keys in it."""
     nothing = Inspection(
-        0, 0, "", "", "", Signature(np.zeros(len(COLUMNS), np.uint64), np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8))
+        0, 0, "", "", Signature(np.zeros(len(COLUMNS), np.uint64), np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8))
     )
     images = [nothing if isinstance(outcome, str) else outcome for outcome in outcomes.values()]
     name = hashlib.blake2b("\n".join(outcomes).encode(), digest_size=8).hexdigest()
@@ -155,6 +156,6 @@ def _read_shard(shard: Path) -> dict[str, Outcome]:
         texts = [content[name].tolist() for name in ("key", "reason", "width", "height", "format", "pixel_hash")]
         rows = zip(*texts, content["hashes"], content["thumbnail"], strict=True)
     return {
-        key: reason or Inspection(width, height, kind, SUFFIXES[kind], digest, Signature(hashes, thumbnail))
+        key: reason or Inspection(width, height, kind, digest, Signature(hashes, thumbnail))
         for key, reason, width, height, kind, digest, hashes, thumbnail in rows
     }

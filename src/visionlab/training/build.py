@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from visionlab.config.train import NO_VALIDATION, TrainConfig
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.data.spec import DataSpec
 from visionlab.errors import UserError
 from visionlab.training.classifier import Classifier
 
@@ -32,23 +31,27 @@ def build_data(config: TrainConfig) -> ImageDataModule[Any]:
     return datamodule
 
 
-def build_module(config: TrainConfig, datamodule: ImageDataModule[Any]) -> Classifier:
-    """The LightningModule with a newly initialised network."""
+def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpec) -> Classifier:
+    """The LightningModule with a newly built network, for a data set or for what is known of it.
+
+    A network that declares `mean` and `std` has the data set normalised by these.
+    """
     channels, height, width = datamodule.image_shape
     num_classes = len(datamodule.classes)
     network = config.model.load_implementation()(
         config.model, in_channels=channels, image_size=(height, width), num_classes=num_classes
     )
-    train = datamodule.images("train")
-    class_counts = torch.bincount(train.labels, minlength=num_classes)
+    if isinstance(datamodule, ImageDataModule) and hasattr(network, "mean"):
+        datamodule.normalise_by(network.mean, network.std)
     module: Classifier = config.task.load_implementation()(
         config.task,
         network=network,
-        loss=config.loss.load_implementation()(config.loss, class_counts),
+        loss=config.loss.load_implementation()(config.loss, datamodule.class_counts),
         optimizer=config.optimizer,
         schedule=config.schedule,
         num_classes=num_classes,
         positive=datamodule.positive,
+        adapt=config.adapt,
     )
     return module
 

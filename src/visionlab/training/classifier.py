@@ -12,9 +12,11 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
+from visionlab.config.adapt import AdaptConfig
 from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
 from visionlab.config.task import TaskConfig
 from visionlab.data.loader import Batch
+from visionlab.training.adaptation import scale_rates
 from visionlab.training.metrics import ClassifierMetrics, Scores
 
 
@@ -28,6 +30,7 @@ class Classifier(pl.LightningModule):
         optimizer, schedule: their configurations; the schedule is stepped after every batch.
         num_classes: K.
         positive: of two classes, the label that rates are reported for.
+        adapt: how the learning rates of the stages differ.
     """
 
     def __init__(
@@ -39,11 +42,12 @@ class Classifier(pl.LightningModule):
         schedule: ScheduleChoice,
         num_classes: int,
         positive: int | None = None,
+        adapt: AdaptConfig | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.network, self.loss = network, loss
-        self.optimizer_config, self.schedule_config = optimizer, schedule
+        self.optimizer_config, self.schedule_config, self.adapt_config = optimizer, schedule, adapt
         self.metrics = ClassifierMetrics(loss, num_classes, config.top_k, positive)
         self.scores: Scores | None = None
 
@@ -85,6 +89,8 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer_config.load_implementation()(self.optimizer_config, self)
+        if self.adapt_config is not None and self.adapt_config.layer_decay < 1:
+            scale_rates(optimizer, self.network, self.adapt_config.layer_decay)
         factor = self.schedule_config.load_implementation()(self.schedule_config)
         total = int(self.trainer.estimated_stepping_batches)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, total))

@@ -88,10 +88,11 @@ def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | Non
         module = build_module(config, datamodule)
         _check_batch_norm(config, module)
         _check_unfreezing(config, module)
-        # of a run that goes on, the checkpoint has all weights: what it started from need not be there any more
-        goes_on = run is not None and member is None and checkpoints.newest(run.checkpoints)[0] is not None
-        if not goes_on:
+        start = checkpoints.newest(run.checkpoints)[0] if run is not None and member is None else None
+        if start is None:
             initialize(config, module, datamodule)
+        else:
+            load_weights(module, start.file)  # what the run started from need not be there any more
         with Recording(config, datamodule, module, interruption, run, member) as recording:
             with cached_features(config, module, datamodule):
                 checkpoint = fit(config, module, datamodule, recording, interruption)

@@ -17,10 +17,12 @@ from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.figures.lr_find import save_lr_find
 from visionlab.training import hardware
-from visionlab.training.build import build_data, build_module, initialize_from_data
+from visionlab.training.adaptation import Freezing
+from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData
 from visionlab.training.engine import common_arguments
 from visionlab.training.quiet import quieten
+from visionlab.training.starting import initialize
 
 STEPS = 200
 LOWEST, HIGHEST = 1e-4, 1e3  # as factors of optimizer.lr
@@ -48,13 +50,13 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
     pl.seed_everything(config.seed, verbose=False)
     datamodule = build_data(config)
     module = build_module(config, datamodule)
-    initialize_from_data(module, datamodule)
+    initialize(config, module, datamodule)
     if config.trainer.channels_last:
         module.network.to(memory_format=torch.channels_last)
     test = RangeTest()
     trainer = pl.Trainer(
         **common_arguments(config),
-        callbacks=[PlaceData(bool(config.trainer.channels_last)), test],
+        callbacks=[PlaceData(bool(config.trainer.channels_last)), Freezing(config.adapt), test],
         logger=False,
         enable_checkpointing=False,
         max_epochs=-1,

@@ -12,6 +12,7 @@ MESSAGES = (
     ".*Total length of .* across ranks is zero.*",  # training on everything, without validation
     ".*It is recommended to use `self.log.*sync_dist=True.*",  # the values are the same in every process already
     ".*Checkpoint directory .* exists and is not empty.*",
+    ".*module\\(s\\) in eval mode at the start of training.*",  # frozen stages
     ".*Trying to infer the `batch_size` from an ambiguous collection.*",
 )
 

@@ -1,0 +1,1 @@
+"""Networks of timm and torchvision, and the weights that they start from."""
