@@ -16,8 +16,11 @@ MODEL = "model: expected"
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ("override /model: cnnn", f"{MODEL} one of cnn, mlp, resnet, given 'cnnn'; did you mean cnn?"),
-        ("optional override /model: cnnn", f"{MODEL} one of cnn, mlp, resnet, given 'cnnn'; did you mean cnn?"),
+        ("override /model: cnnn", f"{MODEL} one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn?"),
+        (
+            "optional override /model: cnnn",
+            f"{MODEL} one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn?",
+        ),
         ("/model: resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model: resnet`"),
         ("/model/resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model/resnet`"),
         (
@@ -29,7 +32,8 @@ MODEL = "model: expected"
         ("mine", "defaults: expected files that do not build on themselves, given `mine`"),
         (
             "nothing",
-            "experiment: expected one of catdog_cnn, cifar10_cnn, cifar10_resnet18, digits, mine, given 'nothing'",
+            "experiment: expected one of catdog_cnn, catdog_transfer, cifar10_cnn, cifar10_resnet18, "
+            "cifar10_transfer, digits, mine, given 'nothing'",
         ),
         ("3", "defaults: expected a list with entries such as `override /model: cnn`, given `3`"),
     ],
@@ -58,7 +62,8 @@ def test_all_mistakes_are_named_also_in_files_that_are_built_on(conf: Path, expe
     experiment("defaults:\n  - below\n  - override /model: cnnn\n  - override /optimizer: adam")
     assert lines("experiment=mine", "trainer.precision=1,2") == [
         "trainer.precision: expected one value, given 1,2; `visionlab grid` tries several [command line]",
-        "model: expected one of cnn, mlp, resnet, given 'cnnn'; did you mean cnn? [conf/experiment/mine.yaml:4]",
+        "model: expected one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn? "
+        "[conf/experiment/mine.yaml:4]",
         "optimizer: expected one of adamw, muon, sgd, given 'adam'; did you mean adamw? [conf/experiment/mine.yaml:5]",
         "loss: expected one of cross_entropy, focal, given 'focl'; did you mean focal? [conf/experiment/below.yaml:2]",
     ]

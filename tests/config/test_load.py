@@ -20,13 +20,13 @@ from visionlab.errors import ConfigError, UserError
     [
         ("trainer.max_epoch=3", ["trainer.max_epoch", "given 3", "trainer.max_epochs", "command line"]),
         ("optimizer.lr=abc", ["optimizer.lr", "expected a number above 0", "given 'abc'", "command line"]),
-        ("model=cnnn", ["model", "cnn, mlp, resnet", "given 'cnnn'", "did you mean cnn?", "command line"]),
+        ("model=cnnn", ["model", "cnn, mlp, pretrained, resnet", "given 'cnnn'", "did you mean cnn?", "command line"]),
         ("+model.wdth=3", ["model.wdth", "given 3", "did you mean model.width?", "command line"]),
         ("++model.wdth=3", ["model.wdth", "did you mean model.width?"]),
         ("trainer.precision=bf17", ["trainer.precision", "bf16-mixed", "given 'bf17'", "command line"]),
         ("data.batch_size=0", ["data.batch_size", "a whole number of at least 1", "given 0", "command line"]),
         ("lr=0.1", ["lr", "did you mean optimizer.lr?"]),
-        ("model.name=cnnn", ["model.name", "cnn, resnet, mlp", "given 'cnnn'", "did you mean cnn?"]),
+        ("model.name=cnnn", ["model.name", "cnn, resnet, mlp, pretrained", "given 'cnnn'", "did you mean cnn?"]),
         ("model.depth=18", ["model.depth", "a known setting", "given 18"]),
         ("optimizer.lr=0.1,0.2", ["optimizer.lr", "one value", "0.1,0.2; `visionlab grid` tries several"]),
         ("study=digits", ["study", "expected one of data, experiment, loss", "given study=digits"]),
@@ -133,7 +133,7 @@ def test_another_choice_leaves_the_experiments_settings_for_its_own_choice_behin
         "model: {width: 12}\noptimizer: {lr: 0.3, momentum: 0.1}\n"
     )
     config = load_train_config(["experiment=mine", "model=resnet", "model.depth=20", "optimizer=muon"])
-    assert config.model.model_dump() == {"name": "resnet", "depth": 20, "width": None}
+    assert config.model.model_dump() == {"name": "resnet", "init_from": None, "depth": 20, "width": None}
     assert (config.optimizer.lr, config.optimizer.model_dump()["momentum"]) == (0.3, 0.1)
 
 
