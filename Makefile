@@ -28,12 +28,20 @@ train-cifar10: $(READY) ## the same, but fails where CIFAR-10 cannot be had
 train-digits: $(READY) ## the small built-in data set: seconds, no network
 	@$(BIN)/visionlab train experiment=digits $(ARGS)
 
+.PHONY: train-transfer
+train-transfer: $(READY) ## CIFAR-10 by a linear probe on pretrained features
+	@$(BIN)/visionlab train experiment=cifar10_transfer $(ARGS)
+
 .PHONY: gather
 gather: $(READY) ## photos of cats and dogs from the web, cleaned, with provenance; ARGS="gather.pages=5"
 	@$(BIN)/visionlab gather $(ARGS)
 
+.PHONY: train-catdog
+train-catdog: $(READY) ## a probe on pretrained features, tested on Kaggle's photos (visionlab data kaggle)
+	@$(BIN)/visionlab train experiment=catdog_transfer $(ARGS)
+
 .PHONY: train-catdog-cnn
-train-catdog-cnn: $(READY) ## a CNN on them, tested on Kaggle's photos (visionlab data kaggle)
+train-catdog-cnn: $(READY) ## the same from scratch, ten minutes on a laptop
 	@$(BIN)/visionlab train experiment=catdog_cnn $(ARGS)
 
 .PHONY: tune

@@ -86,6 +86,7 @@ def test_another_campaign_of_the_same_name_is_refused_with_what_differs_or_begun
     assert len(members("some-2")) == 2
 
 
+@pytest.mark.slow
 def test_fresh_goes_on_with_what_it_has_begun_and_begins_anew_when_that_is_done(campaign: Campaign) -> None:
     campaign("repeat", "some", "seeds=1")
     campaign("repeat", "some", "seeds=1", fresh=True)
@@ -185,6 +186,7 @@ def test_a_campaign_none_of_whose_runs_comes_to_an_end_fails_with_the_reason(cam
     assert run_of("none").status() == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_stopped_and_has_failed(campaign: Campaign) -> None:
     with pytest.raises(UserError, match=r"minutes_per_run=0\.03"):
         campaign("repeat", "slow", "seeds=1", "trainer.max_epochs=100000", "campaign.minutes_per_run=0.03")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from visionlab.config.data import DigitsConfig
-from visionlab.data import datamodule as data
+from visionlab.data import mapped as in_file
 from visionlab.data.datamodule import ImageDataModule, Raw
 from visionlab.data.images import ImageSet, content_hashes
 from visionlab.data.mapped import MappedImages
@@ -339,7 +339,7 @@ def mapped(images: ImageSet, file: Path) -> ImageSet:
 def test_images_stay_in_their_file_where_they_would_fill_half_of_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, processes: int, stays: bool
 ) -> None:
-    monkeypatch.setattr(data, "available_memory", lambda: left)
+    monkeypatch.setattr(in_file, "available_memory", lambda: left)
     part = mapped(some(200), tmp_path / "train.npy")
     datamodule = prepared(part, mapped(some(10, seed=1), tmp_path / "test.npy"), val_fraction=0.2)
     for name in datamodule.sizes:
@@ -354,7 +354,7 @@ def test_images_stay_in_their_file_where_they_would_fill_half_of_the_memory(
 def test_images_stay_in_their_file_where_they_would_fill_half_of_a_gpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int, stays: bool
 ) -> None:
-    monkeypatch.setattr(data, "available_memory", lambda: 0)
+    monkeypatch.setattr(in_file, "available_memory", lambda: 0)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (left - 600, 10**9))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda index: 1000)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda index: 400)
@@ -369,7 +369,7 @@ def test_images_stay_in_their_file_where_they_would_fill_half_of_a_gpu(
 
 @pytest.mark.parametrize("left", [0, 2**40])
 def test_where_the_images_are_makes_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int) -> None:
-    monkeypatch.setattr(data, "available_memory", lambda: left)
+    monkeypatch.setattr(in_file, "available_memory", lambda: left)
     settings: dict[str, Any] = {
         "val_fraction": 0.2,
         "batch_size": 12,

@@ -17,6 +17,7 @@ NOWHERE = "data.urls=[http://127.0.0.1:9/cifar-10-python.tar.gz]"
 QUICK = ["trainer.max_epochs=1", "tracking=off"]
 
 
+@pytest.mark.slow
 def test_without_cifar10_the_first_run_trains_on_the_digits_and_says_so(cli: Cli) -> None:
     done = cli("train", NOWHERE, *QUICK)
     assert done.returncode == 0, done.stderr

@@ -48,6 +48,7 @@ def test_fetches_what_is_named_and_tells_of_it(root: Path) -> None:
     assert not any((root / ".gather/partial").iterdir())
 
 
+@pytest.mark.slow
 def test_a_mixed_web_is_gathered_as_planned(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_a_moment(monkeypatch)
     with Engine(mixed_plan()) as engine:

@@ -54,6 +54,7 @@ def test_a_server_that_is_not_there_ends_the_run_no_later_than_patience(
     assert lines[0].endswith("Connection refused")
 
 
+@pytest.mark.slow
 def test_in_a_hurry_a_server_that_hangs_is_waited_for_three_seconds(make_run: MakeRun, proxy: Proxy) -> None:
     release = threading.Event()
     proxy.behaviour = hanging(release)
@@ -117,6 +118,7 @@ print("mlflow" in sys.modules, "torch" in sys.modules, shipping.finish(in_a_hurr
     assert done.stdout.split() == ["False", "False", "True"]
 
 
+@pytest.mark.slow
 def test_the_shipper_of_a_run_that_was_killed_says_so_sends_what_is_there_and_ends(make_run: MakeRun) -> None:
     run = make_run(points=3, status=None)
     assert _orphan(run).wait(60) == 0

@@ -113,6 +113,7 @@ def test_stages_are_set_free_one_by_one_the_last_one_first(watch: Watch) -> None
     assert [{_stage(name) for name in names} for names in watch.with_state] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [2, 4, 7])
 def test_a_run_that_is_stopped_and_resumed_sets_the_same_stages_free(
     step: int, monkeypatch: pytest.MonkeyPatch

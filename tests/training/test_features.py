@@ -89,6 +89,7 @@ def test_each_image_goes_through_the_backbone_once_and_in_a_second_run_not_at_al
     assert second.report()["test"]["accuracy"] > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["data.split_seed=1", "model.input_size=48", "trainer.precision=bf16-mixed"])
 def test_other_images_or_another_way_to_see_them_are_computed_anew(change: str, passes: list[int]) -> None:
     run(CACHED, "trainer.max_epochs=1")
@@ -97,6 +98,7 @@ def test_other_images_or_another_way_to_see_them_are_computed_anew(change: str, 
     assert sum(passes) == 359 + 129 + 14
 
 
+@pytest.mark.slow
 def test_the_run_is_whole_loads_and_resumes_as_any(home: Path) -> None:
     finished = run(CACHED, "schedule=constant", "tracking.figures=true")
     assert (finished.figures / "augmented.png").exists()
@@ -112,6 +114,7 @@ def test_the_run_is_whole_loads_and_resumes_as_any(home: Path) -> None:
     assert len(files(home)) == 2
 
 
+@pytest.mark.slow
 def test_views_are_what_the_augmented_images_look_like_to_the_backbone(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_augmentation_without_views_would_do_nothing_and_is_refused() -> None:
         load_train_config([*PROBE, CACHED, "adapt.views=2", "data.augment.mixup=0.2"])
 
 
+@pytest.mark.slow
 def test_half_a_file_is_made_anew(home: Path, passes: list[int]) -> None:
     run(CACHED, "trainer.max_epochs=1")
     for file in files(home):
@@ -154,6 +158,7 @@ def test_half_a_file_is_made_anew(home: Path, passes: list[int]) -> None:
     assert sum(passes) == 359 + 129 + 14
 
 
+@pytest.mark.slow
 def test_of_many_files_those_in_use_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "KEPT", 2)
     run(CACHED, "trainer.max_epochs=1")

@@ -15,13 +15,11 @@ from torch import Tensor
 from visionlab.config.data import DataConfig
 from visionlab.data.augment import Augment
 from visionlab.data.augment.geometry import centre_crop
+from visionlab.data.division import divide
 from visionlab.data.features import FeatureLoader, Features
-from visionlab.data.groups import check_groups
-from visionlab.data.hashed import HashedSet
-from visionlab.data.images import ImageSet, fingerprint
+from visionlab.data.images import ImageSet
 from visionlab.data.loader import DeviceLoader
-from visionlab.data.mapped import Images, MappedImages
-from visionlab.data.memory import available_memory, available_on_gpu
+from visionlab.data.mapped import stays_in_file
 from visionlab.data.spec import DataSpec
 from visionlab.data.statistics import statistics
 from visionlab.errors import UserError, WithheldError
@@ -87,45 +85,14 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         if self._sets:
             return
         raw = self.read()
-        config = self.config
         self.classes, self.notes, self.origin, self._side = raw.classes, dict(raw.notes), raw.origin, raw.side
         self._check_positive_class()
-
-        found = {"train": raw.train, "val": raw.val, "test": raw.test}
-        sets = {name: HashedSet.of(images) for name, images in found.items() if images is not None}
-        self.fingerprint = fingerprint({name: (part.hashes, part.images.labels) for name, part in sets.items()})
-        train = sets["train"]
-        if "test" not in sets:
-            check_groups(train, raw.classes, "the test", "bring a test set")
-            train, sets["test"] = train.split(raw.test_fraction, 0, "test")
-        if "val" in sets:
-            sets["val"] = self._leave_out("validation", sets["val"], "test", sets["test"])
-            train = self._leave_out("training", train, "validation", sets["val"])
-        train = self._leave_out("training", train, "test", sets["test"])
-        if config.fraction < 1:
-            _, train = train.split(config.fraction, config.split_seed, "fraction")
-        if config.splits_off_validation and "val" not in sets:
-            check_groups(train, raw.classes, "validation", "bring a validation set")
-        if config.folds is not None:
-            if "val" in sets:
-                raise UserError(
-                    f"data.folds: expected none, as {config.name} has a validation set of its own; "
-                    "put its images among those to train on"
-                )
-            train, sets["val"] = train.split_fold(config.fold, config.folds, config.split_seed)
-        elif "val" not in sets and config.val_fraction > 0:
-            train, sets["val"] = train.split(config.val_fraction, config.split_seed, "validation")
-        sets["train"] = train
-        for name, part in sets.items():
-            if len(part) == 0:
-                advice = "; data.val_fraction=0 trains without" if name == "val" and raw.val is None else ""
-                raise UserError(f"data {config.name}: no image is left for {name} after the splits{advice}")
-        missing = int((train.images.labels.bincount(minlength=len(self.classes)) == 0).sum())
-        if missing:
-            self.notes["classes without a training image"] = missing
-        self._sets = {name: sets[name].images for name in found if name in sets}
+        divided = divide(raw, self.config)
+        self.fingerprint = divided.fingerprint
+        self.notes |= divided.notes
+        self._sets = divided.sets
         given = torch.tensor(raw.mean or ()), torch.tensor(raw.std or ())
-        self.mean, self.std = statistics(train.images.images) if raw.mean is None else given
+        self.mean, self.std = statistics(self._sets["train"].images) if raw.mean is None else given
 
     def place(self, device: torch.device, rank: int, world_size: int, channels_last: bool) -> None:
         """Say where the loaders' batches are to be made and which share of them is this process's.
@@ -134,7 +101,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         """
         self._placement = _Placement(device, rank, world_size, channels_last)
         for name, part in self._sets.items():
-            if not _stays_in_file(part.images, device, world_size):
+            if not stays_in_file(part.images, device, world_size):
                 self._sets[name] = part.to(device)
 
     def normalise_by(self, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -264,16 +231,6 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             self.images(name), transform=transform, side=self._side, channels_last=place.channels_last, **settings
         )
 
-    def _leave_out(self, name: str, part: HashedSet, other: str, held_out: HashedSet) -> HashedSet:
-        """`part` without the images that are also in `held_out`, nor those of a group with one of these."""
-        rest, copies = part.without(held_out), part.count_in(held_out)
-        grouped = len(part) - len(rest) - copies
-        if copies:
-            self.notes[f"{name} images also in the {other} set left out"] = copies
-        if grouped:
-            self.notes[f"{name} images of a group in the {other} set left out"] = grouped
-        return rest
-
     def _check_positive_class(self) -> None:
         positive = self.config.positive_class
         if positive is None:
@@ -290,11 +247,3 @@ class _Placement:
     rank: int = 0
     world_size: int = 1
     channels_last: bool = False
-
-
-def _stays_in_file(images: Images, device: torch.device, processes: int) -> bool:
-    """Whether the copies that `processes` would make of the images would fill half of the memory, each on its GPU."""
-    if not isinstance(images, MappedImages):
-        return False
-    left = available_on_gpu(device.index) if device.type == "cuda" else available_memory() / processes
-    return images.nbytes > left / 2

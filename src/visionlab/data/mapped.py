@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visionlab.data.memory import available_memory, available_on_gpu
+
 AHEAD = 2  # batches that are read while one is in use
 PART = 1 << 22  # bytes of images that are looked at together where all are gone through
 
@@ -90,3 +92,11 @@ Images = Tensor | MappedImages
 def parts(images: Images) -> Iterable[Tensor]:
     """All images (n, C, H, W) in their order, a few megabytes at a time."""
     return images.split(max(1, PART // images.shape[1:].numel()))
+
+
+def stays_in_file(images: Images, device: torch.device, processes: int) -> bool:
+    """Whether the copies that `processes` would make of the images would fill half of the memory, each on its GPU."""
+    if not isinstance(images, MappedImages):
+        return False
+    left = available_on_gpu(device.index) if device.type == "cuda" else available_memory() / processes
+    return images.nbytes > left / 2
