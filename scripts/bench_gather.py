@@ -15,10 +15,10 @@ import argparse
 import os
 from pathlib import Path
 
-from bench_gather_cache import measure_cache
-from bench_gather_crawl import measure_crawl
-from bench_gather_leaks import measure_leaks
-from bench_gather_recall import measure_recall
+from gather_cache import measure_cache
+from gather_crawl import measure_crawl
+from gather_leaks import measure_leaks
+from gather_recall import measure_recall
 from bench_lib import positive
 
 from visionlab.tracking.provenance import cpu_name

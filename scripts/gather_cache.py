@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench_gather_crawl import write_images
+from gather_crawl import write_images
 from bench_lib import median_ratio, print_table, spread
 from PIL import Image
 
