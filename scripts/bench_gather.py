@@ -15,11 +15,11 @@ import argparse
 import os
 from pathlib import Path
 
+from bench_lib import positive
 from gather_cache import measure_cache
 from gather_crawl import measure_crawl
 from gather_leaks import measure_leaks
 from gather_recall import measure_recall
-from bench_lib import positive
 
 from visionlab.tracking.provenance import cpu_name
 

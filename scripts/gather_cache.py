@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from gather_crawl import write_images
 from bench_lib import median_ratio, print_table, spread
+from gather_crawl import write_images
 from PIL import Image
 
 from visionlab.data.decode_cache import decode_once
