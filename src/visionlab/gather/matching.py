@@ -38,7 +38,7 @@ PIXELS, SLOPES, EARLY = 0.94, 0.87, 0.86
 GREY_PIXELS = 0.97  # in black and white, where different pictures are more alike
 COARSE, FINE = 8, 16  # pixels of a side
 BLOCK = 1024  # images whose pixels are worked on at a time
-ROWS, WIDTH = 64, 4096  # pairs of hashes compared at a time: 2 MB
+ROWS, WIDTH = 256, 4096  # pairs of hashes compared at a time: 8 MB
 PAIRS = 256  # aligned at a time
 EARLY_STEPS, STEPS = 2, 4  # of the alignment
 
