@@ -7,6 +7,7 @@ is in the first, shows how often different photos are taken for copies.
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,7 +18,7 @@ from bench_lib import print_table
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from visionlab.data.listing import SUFFIXES
+from visionlab.data.listing import images_below
 from visionlab.gather.matching import find_copies
 from visionlab.gather.signature import Signature, Signatures, sign
 
@@ -84,7 +85,7 @@ CHANGES: dict[str, Change] = {
 
 def measure_recall(photos: Path, others: Path, count: int) -> None:
     """Alter `count` of the photos in the one folder in every way; compare all of it with all of the other folder."""
-    files = images_below(photos)
+    files = photos_in(photos)
     chosen = [files[int(index * len(files) / count)] for index in range(min(count, len(files)))]
     with ProcessPoolExecutor() as pool:
         progress = partial(tqdm, unit="image", disable=None)
@@ -93,7 +94,7 @@ def measure_recall(photos: Path, others: Path, count: int) -> None:
         )
         everything, foreign = (
             Signatures.of(list(progress(pool.map(signature_of, side), total=len(side), desc="reading")))
-            for side in (files, images_below(others))
+            for side in (files, photos_in(others))
         )
     originals = Signatures.of([one["as it is"] for one in altered])
     rows = []
@@ -107,8 +108,8 @@ def measure_recall(photos: Path, others: Path, count: int) -> None:
     print(f"\n{len(foreign):,} other photos against {len(everything):,}: {len(alarms)} taken for copies")
 
 
-def images_below(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+def photos_in(folder: Path) -> list[Path]:
+    return list(images_below(folder, Counter(), print))
 
 
 def signature_of(file: Path) -> Signature:

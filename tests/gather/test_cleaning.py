@@ -128,6 +128,16 @@ def test_no_copy_of_a_test_image_is_kept_whatever_a_person_says(crawled: Crawled
         assert rows[0].detail == "of test/dog/dog.1.jpg"
 
 
+def test_test_images_behind_a_link_are_compared_with_too(crawled: Crawled) -> None:
+    elsewhere = crawled.root.with_name(f"{crawled.root.name} elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "dog.1.jpg").write_bytes(encoded(picture(5)))
+    (crawled.root / "test").mkdir()
+    (crawled.root / "test" / "dog").symlink_to(elsewhere)
+    crawled.add("dog", encoded(picture(5), quality=50))
+    assert [row.reason for row in crawled.rows()] == ["copy of a test image"]
+
+
 def test_a_person_has_the_last_word(crawled: Crawled) -> None:
     first = crawled.add("cat", encoded(picture(1)))
     second = crawled.add("cat", encoded(picture(1).resize((240, 180))))

@@ -220,7 +220,8 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(file: Path) -> None:
 
     ledger = Ledger(file)
     ledger.fetched("http://a/1.jpg", FETCHED)
-    ledger._stream = Full(file)
+    assert ledger._journal is not None
+    ledger._journal._stream = Full(file)  # type: ignore[assignment]
     with pytest.raises(UserError, match="No space left on device"):
         ledger.fetched("http://a/2.jpg", FETCHED)
     assert ledger.fetch("http://a/2.jpg") is None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from visionlab.data.alone import alone
 from visionlab.data.archive import Archive
 from visionlab.data.download import DownloadError, download, say
 from visionlab.errors import DataUnavailableError
@@ -31,7 +29,8 @@ def fetch(archive: Archive, urls: Sequence[str], root: Path) -> Path:
     folder = root / archive.folder
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _alone(root / f".{archive.folder}.lock", archive.title):
+        lock = root / f".{archive.folder}.lock"
+        with alone(lock, f"{archive.title}: waiting for another process that is fetching it into {root}"):
             if not folder.exists():
                 _make(archive, urls, root)
     except OSError as error:
@@ -39,20 +38,6 @@ def fetch(archive: Archive, urls: Sequence[str], root: Path) -> Path:
         raise DataUnavailableError(message) from error
     archive.check_sizes(folder)
     return folder
-
-
-@contextmanager
-def _alone(path: Path, title: str) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say(f"{title}: waiting for another process that is fetching it into {path.parent}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _make(archive: Archive, urls: Sequence[str], root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from visionlab.config.gather import AcceptConfig
-from visionlab.data.listing import SUFFIXES
+from visionlab.data.listing import images_below
 from visionlab.gather.decisions import check_clear, decided
 from visionlab.gather.duplicates import COPY_OF_TEST, EXACT, Candidate, Verdict, judge
 from visionlab.gather.inspection import Inspection
@@ -82,9 +83,7 @@ def clean(
 
 def held_out(root: Path) -> Held:
     """The test images of the data set in `root`, inspected; none where there is no `test/`."""
-    files = sorted(
-        file for file in (root / TEST).rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    )
+    files = list(images_below(root / TEST, Counter(), _raise)) if (root / TEST).exists() else []
     cache = root / HIDDEN / "signatures" / "held_out"
     outcomes = inspect_all(files, [key_of(file) for file in files], cache, None, "test images") if files else []
     found = [(file, image) for file, image in zip(files, outcomes, strict=True) if isinstance(image, Inspection)]
@@ -93,6 +92,10 @@ def held_out(root: Path) -> Held:
         for file, image in found
     ]
     return Held(candidates, Signatures.of([image.signature for _, image in found]), len(files) - len(found))
+
+
+def _raise(error: OSError) -> None:
+    raise error  # a test image that is not compared with would be a hole
 
 
 def _key(find: Find) -> Key:

@@ -13,11 +13,12 @@ from visionlab.gather.crawler.store import Store
 from visionlab.gather.crawler.work import unexpected
 from visionlab.gather.ledger import Ledger
 from visionlab.gather.links import Page
+from visionlab.gather.placing import HIDDEN
 from visionlab.gather.sources.registry import make_sources
 from visionlab.gather.sources.source import Source
 from visionlab.gather.web.traffic import Traffic
 
-HIDDEN, FILE_NAME = ".gather", "crawl.jsonl"
+FILE_NAME = "crawl.jsonl"
 
 
 def crawl(config: GatherConfig, root: Path, watch: Watch) -> None:

@@ -33,6 +33,7 @@ ANIMATED: Final = "animated"
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 ONE_COLOR = 2.0  # standard deviation of all channels, of 255, that noise of compression may leave
 LARGE = 20e6  # pixels; such images are decoded one at a time, as each takes hundreds of megabytes
+MOST_EXIF = 1000  # parts; Pillow joins them one by one, which takes half a minute for a hostile file
 _large = threading.Lock()
 
 
@@ -119,6 +120,8 @@ def _open(data: bytes) -> tuple[Image.Image, str]:
     kind that it knows, some of them by starting other programs.
     """
     Image.init()
+    if data.count(b"Exif\0\0") > MOST_EXIF:
+        raise Unfit(CORRUPT)
     for kind in SUFFIXES:
         factory, accept = Image.OPEN[kind]
         if accept is not None and accept(data[:16]) is True:

@@ -17,10 +17,8 @@ was: a digest of the section `gather.politeness`. With other settings the count 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -33,6 +31,7 @@ from visionlab.errors import UserError
 from visionlab.gather.links import Fetch, Find, Link, Page
 from visionlab.gather.web.addresses import identity, is_http
 from visionlab.gather.web.errors import NEVER_ASKED, NOT_HTTP, is_for_good
+from visionlab.tracking.journal import Journal
 
 LOCAL = ("urls", "folder")  # sources that cost nothing to read again, and may have changed
 RUNS = 3  # crawls that try an address whose failure may be passing
@@ -55,8 +54,8 @@ class Ledger:
         self._reopened: set[str] = set()
         self._failures: Counter[tuple[str, str]] = Counter()  # of an address, with some settings
         self._settings = ""
-        self._stream: Any = None
-        self._writing = threading.Lock()
+        self._journal: Journal | None = None
+        self._opening = threading.Lock()
         self._read()
 
     def links(self, page: Page) -> tuple[Link, ...] | None:
@@ -136,10 +135,9 @@ class Ledger:
         ]
 
     def close(self) -> None:
-        with self._writing:
-            if self._stream is not None:
-                self._stream.close()
-                self._stream = None
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def _read(self) -> None:
         if not self.file.exists():
@@ -172,38 +170,21 @@ class Ledger:
             self._failures[url, settings] += 1
 
     def _append(self, kind: str, **content: Any) -> None:
-        line = json.dumps({"kind": kind} | content).encode() + b"\n"
-        with self._writing:
-            try:
-                if self._stream is None:
+        try:
+            with self._opening:
+                if self._journal is None:
                     self.file.parent.mkdir(parents=True, exist_ok=True)
-                    self._stream = self.file.open("ab", buffering=0)
-                    _mend_torn_end(self.file)
-                # one write of a whole line
-                written = self._stream.write(line)
-                if written != len(line):
-                    self._stream.truncate(self._stream.seek(0, os.SEEK_END) - (written or 0))
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError as error:
-                raise UserError(
-                    f"the crawl cannot be recorded in {self.file}: {error}; VISIONLAB_DATA names another place"
-                ) from error
+                    self._journal = Journal(self.file)
+            self._journal.append(kind, **content)
+        except OSError as error:
+            raise UserError(
+                f"the crawl cannot be recorded in {self.file}: {error}; VISIONLAB_DATA names another place"
+            ) from error
 
 
 def may_follow(page: Page, link: Link) -> bool:
     """Whether a page has any business naming this address: files are for folders alone."""
     return page.source == "folder" if link.url.startswith("file:") else is_http(link.url)
-
-
-def _mend_torn_end(file: Path) -> None:
-    """Drop the half line that a crash in mid-write leaves: what follows would be glued to it.
-
-    Not done when the file is read, as another process may be about to write the other half.
-    """
-    content = file.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(file, whole)
 
 
 def _described(page: Page) -> dict[str, Any]:

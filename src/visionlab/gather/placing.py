@@ -49,7 +49,7 @@ def check_places(root: Path) -> None:
                 f"{root / name}: expected a folder, found a link; have {root} as a whole on another disk instead"
             )
         known = _placed(root, name)
-        foreign = sorted(path for path, file in _files_in(root, name) if not _is_ours(file, known.get(path)))
+        foreign = sorted(path for path, file in _files_in(root, name) if not _is_ours(root, file, known.get(path)))
         if foreign:
             more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
             raise UserError(
@@ -96,12 +96,22 @@ def _files_in(root: Path, name: str) -> Iterator[tuple[str, Path]]:
             yield file.relative_to(root).as_posix(), file
 
 
-def _is_ours(file: Path, sha256: str | None) -> bool:
-    """Whether the file is as it was placed: its name says what its content is."""
+def _is_ours(root: Path, file: Path, sha256: str | None) -> bool:
+    """Whether the file is as it was placed: a copy with the time of the original, or what its name says it is."""
     if len(file.stem) != NAME_DIGITS or (sha256 is not None and not sha256.startswith(file.stem)):
         return False
+    try:
+        if sha256 is not None and _state(file) == _state(root / FILES / sha256):
+            return True
+    except OSError:
+        pass  # there is no original any more: the content decides
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest().startswith(file.stem)
     except OSError:
         return False
+
+
+def _state(file: Path) -> tuple[int, int]:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns

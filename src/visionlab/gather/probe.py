@@ -25,13 +25,11 @@ class ProbeResult:
 
     Attributes:
         source: its name.
-        address: that was asked; empty where nothing was.
         links: how many images the page names.
         error: why there are none, or why the source is left out.
     """
 
     source: str
-    address: str = ""
     links: int = 0
     error: str = ""
 
@@ -56,18 +54,17 @@ def _first_page(source: Source, config: GatherConfig) -> list[Page]:
 
 
 def _probed(source: Source, page: Page, config: GatherConfig, client: Client) -> ProbeResult:
-    address = ""
     try:
-        address = source.address(page) or ""
+        address = source.address(page)
         body = _fetched(address, config, client) if address else b""
         links = source.parse(body, page)
     except (FetchError, PageError) as error:
-        return ProbeResult(source.name, address, error=str(error))
+        return ProbeResult(source.name, error=str(error))
     except UserError:
         raise
     except Exception as error:  # noqa: BLE001 - to find out what is broken is what this is for
-        return ProbeResult(source.name, address, error=unexpected(error))
-    return ProbeResult(source.name, address, len(links), "" if links else "no links on the page")
+        return ProbeResult(source.name, error=unexpected(error))
+    return ProbeResult(source.name, len(links), "" if links else "no links on the page")
 
 
 def _fetched(address: str, config: GatherConfig, client: Client) -> bytes:

@@ -6,17 +6,15 @@ import hashlib
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from visionlab.data.alone import alone
 from visionlab.data.decode import BrokenImageError, decode
-from visionlab.data.download import say
 from visionlab.data.held_out import record
 from visionlab.data.held_out.collection import Collection, UnreadableError, opened
 from visionlab.data.held_out.layout import LABELS, Entry
@@ -53,7 +51,7 @@ def make(into: Path, source: str, obtain: Obtain) -> tuple[Record, bool]:
     try:
         work = into.with_name(f".{into.name}")
         work.mkdir(parents=True, exist_ok=True)
-        with _alone(work / "lock", into):
+        with alone(work / "lock", f"waiting for another process that brings the test set into {into}"):
             return _make(into, work, source, obtain)
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
@@ -164,20 +162,6 @@ def _copy(collection: Collection, folder: Path) -> tuple[dict[str, int], dict[st
         if not images[label]:
             raise UserError(f"{collection.path}: none of its {label}s can be read: {next(iter(left_out.values()))}")
     return {label: images[label] for label in LABELS}, left_out
-
-
-@contextmanager
-def _alone(file: Path, into: Path) -> Iterator[None]:
-    lock = FileLock(file)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say(f"waiting for another process that brings the test set into {into}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _now() -> str:

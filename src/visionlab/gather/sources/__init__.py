@@ -1,0 +1,1 @@
+"""Where addresses of images come from: search engines, lists and folders."""
