@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visionlab.errors import UserError
-from visionlab.gather.decisions import add_drops, decided, read_decisions, unknown
+from visionlab.gather.decisions import add_decisions, decided, read_decisions, unknown
 
 NAME = "cat/0123456789abcdef.jpg"
 
@@ -35,7 +35,7 @@ def test_a_line_that_is_not_understood_is_named(line: str, tmp_path: Path) -> No
 def test_what_is_added_leaves_what_was_there(tmp_path: Path) -> None:
     assert read_decisions(tmp_path) == {}
     (tmp_path / "decisions.csv").write_text("# my own\ncat/1.jpg,keep\ncat/2.jpg,keep")
-    add_drops(tmp_path, ["cat/2.jpg", "dog/3.jpg"])
+    add_decisions(tmp_path, {"cat/2.jpg": "drop", "dog/3.jpg": "drop"})
     assert read_decisions(tmp_path) == {"cat/1.jpg": "keep", "cat/2.jpg": "drop", "dog/3.jpg": "drop"}
     assert (tmp_path / "decisions.csv").read_text().startswith("# my own\ncat/1.jpg,keep\n")
 

@@ -11,6 +11,7 @@ from visionlab.errors import UserError
 
 if TYPE_CHECKING:
     from visionlab.config.gather import GatherConfig
+    from visionlab.gather.manifest import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ways.add_argument("--probe", action="store_true", help="ask every source for one page; say how many links it has")
     ways.add_argument("--status", action="store_true", help="what was found, kept and dropped so far, and why")
     ways.add_argument("--contact-sheet", action="store_true", help="draw samples of each class and each reason")
+    ways.add_argument(
+        "--review", action="store_true", help="list probable mislabels and outliers for you to decide; drops nothing"
+    )
     ways.add_argument("--offline", action="store_true", help="fetch nothing: decide anew about what was fetched")
     parser.epilog = "\n".join(
         [
@@ -49,6 +53,10 @@ def run(arguments: argparse.Namespace) -> None:
     root = project.data() / config.name
     if arguments.probe:
         _probe(config)
+    elif arguments.review:
+        from visionlab.gather.review.reviewing import review
+
+        review(root, _rows(config, root))
     elif arguments.status or arguments.contact_sheet:
         _show(config, root, arguments.contact_sheet)
     else:
@@ -68,9 +76,21 @@ def _probe(config: GatherConfig) -> None:
 
 def _show(config: GatherConfig, root: Path, sheets: bool) -> None:
     from visionlab.gather.contact_sheet import save_contact_sheets
+    from visionlab.gather.summary import summary_lines
+
+    rows = _rows(config, root)
+    if sheets:
+        for file in save_contact_sheets(root, rows):
+            print(file)
+        print(f"drop or keep single images by lines such as cat/0123456789ab,drop in {root / 'decisions.csv'}")
+    else:
+        print(*summary_lines(rows), sep="\n")
+
+
+def _rows(config: GatherConfig, root: Path) -> list[Row]:
+    """Of the manifest, once the crawl has come to its end."""
     from visionlab.gather.crawl import open_ledger
     from visionlab.gather.manifest import FILE_NAME, read_manifest
-    from visionlab.gather.summary import summary_lines
 
     finds = [] if (root / FILE_NAME).exists() else open_ledger(root).finds(config)
     if finds:
@@ -79,10 +99,4 @@ def _show(config: GatherConfig, root: Path, sheets: bool) -> None:
             f"{root}: the crawl has not come to its end yet: {len(finds):,} addresses found, {fetched:,} images "
             "fetched; `visionlab gather` with the same words goes on, with --offline it makes do with these"
         )
-    rows = read_manifest(root)
-    if sheets:
-        for file in save_contact_sheets(root, rows):
-            print(file)
-        print(f"drop or keep single images by lines such as cat/0123456789ab,drop in {root / 'decisions.csv'}")
-    else:
-        print(*summary_lines(rows), sep="\n")
+    return read_manifest(root)

@@ -24,7 +24,7 @@ WAYS = {
     "test": "`visionlab data kaggle` or `visionlab data petimages` brings them, with --from PATH from a folder or zip",
 }
 # what `visionlab gather` and `visionlab data` put beside the class folders
-KNOWN = ("rejected", "contact_sheets", "manifest.csv", "decisions.csv", ".source.json")
+KNOWN = ("rejected", "contact_sheets", "review", "manifest.csv", "decisions.csv", ".source.json")
 
 
 class CatDog(ImageFiles[CatDogConfig]):

@@ -90,12 +90,14 @@ def _words(name: str) -> tuple[str, ...]:
     return name, str(place.with_suffix("")), place.name, place.stem
 
 
-def add_drops(root: Path, files: Iterable[str]) -> None:
-    """Note below what stands there that a person has removed `files` (class/name)."""
+def add_decisions(root: Path, decided: Mapping[str, Decision]) -> None:
+    """Note below what stands there what a person has decided about files (class/name); what is noted already, once."""
+    known = read_decisions(root)
+    new = {name: decision for name, decision in decided.items() if known.get(name) != decision}
     file = root / FILE_NAME
     text = file.read_text(encoding="utf-8") if file.exists() else ",".join(HEADER) + "\n"
     if not text.endswith("\n"):
         text += "\n"
     part = file.with_suffix(".part")
-    part.write_text(text + "".join(f"{name},drop\n" for name in files), encoding="utf-8")
+    part.write_text(text + "".join(f"{name},{decision}\n" for name, decision in new.items()), encoding="utf-8")
     part.replace(file)

@@ -17,6 +17,7 @@ from visionlab.gather.links import Find
 from visionlab.gather.manifest import Row, write_manifest
 from visionlab.gather.placing import HIDDEN, check_places, place, removed_by_hand
 from visionlab.gather.progress import Progress
+from visionlab.gather.review.answers import take_over
 from visionlab.gather.summary import summary_lines
 
 
@@ -39,6 +40,7 @@ def gather(config: GatherConfig, root: Path, offline: bool) -> None:
         with _alone(root):
             # what would end it after the crawl had better end it before
             check_places(root)
+            take_over(root)
             decisions.read_decisions(root)
             if not offline:
                 with Progress(config.classes) as progress:
@@ -88,7 +90,7 @@ def _alone(root: Path) -> FileLock:
 def _note_what_was_removed(root: Path) -> None:
     removed = removed_by_hand(root)
     if removed:
-        decisions.add_drops(root, removed)
+        decisions.add_decisions(root, dict.fromkeys(removed, "drop"))
         print(f"{len(removed):,} images were removed from train/ by hand: noted in {decisions.FILE_NAME}")
 
 
