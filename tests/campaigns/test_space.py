@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from visionlab.campaigns.space import Base, check_space, corners
@@ -60,3 +62,10 @@ def test_components_are_chosen_by_name_and_bring_their_own_settings() -> None:
     assert base.config({"optimizer": "muon", "optimizer.sgd_lr": 0.25}).optimizer.model_dump()["sgd_lr"] == 0.25
     with pytest.raises(ConfigError, match=r"optimizer\.sgd_lr"):
         base.config({"optimizer": "adamw", "optimizer.sgd_lr": 0.25})
+
+
+def test_what_runs_start_from_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first.ckpt").touch()
+    monkeypatch.chdir(tmp_path)
+    config = Base([*DIGITS, "model.init_from=first.ckpt"]).config({"seed": 3})
+    assert config.model.init_from == str(tmp_path / "first.ckpt")

@@ -62,6 +62,7 @@ def test_every_mistake_has_its_line() -> None:
     ("overrides", "rule"),
     [
         (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], "use bf16-mixed"),
+        (["tracking=off", "tracking.log_model=true"], "tracking.log_model: needs tracking=mlflow, given off"),
         (["trainer.early_stopping=3", "data.val_fraction=0"], "trainer.early_stopping: needs a validation set"),
         (["data.fold=3"], "data.fold: expected 0 without data.folds, given 3 [command line]"),
         (["data.folds=5", "data.fold=5"], "data.fold: expected 0 to 4, as data.folds is 5, given 5 [command line]"),

@@ -23,6 +23,10 @@ NETWORKS = {
         ["stem", *(f"stages.{stage}" for stage in range(4)), "backbone.head", "head"],
     ),
     "vit": (PretrainedConfig(arch="test_vit", weights="none"), None),
+    "torchvision vit": (
+        PretrainedConfig(arch="torchvision/vit_b_32", weights="none"),
+        ["conv_proj", *(f"layers.encoder_layer_{layer}" for layer in range(12)), "head"],
+    ),
     "torchvision": (PretrainedConfig(arch="torchvision/mobilenet_v3_small", weights="none"), None),
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,20 @@ def test_every_image_is_on_a_sheet(name: str, trained: Trained, tmp_path: Path) 
         (str(one.file), one.label, one.probability) for one in said
     ]
     assert read_title(folder / "explained-0002.png") == f"Where the network of {run} looked (Grad-CAM, bright is most)"
+
+
+def test_names_of_any_bytes_are_drawn(trained: Trained, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"a\xff\n$x$.jpg")
+    try:
+        shutil.copy(trained.files[0], odd)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    predictor = load_predictor(trained.runs["plain"].id)
+    explanation = Explanation(predictor, tmp_path / "folder")
+    explanation.add(next(predictor.batches([odd], 1)))
+    explanation.flush()
+    (image,) = json.loads((tmp_path / "folder" / "explained-0001.json").read_text())["images"]
+    assert image["file"] == f"{tmp_path}/a\\udcff\n$x$.jpg"
 
 
 def test_a_network_without_a_map_is_told_in_a_line(trained: Trained, tmp_path: Path) -> None:

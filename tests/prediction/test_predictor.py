@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +47,7 @@ def with_spec(spec: DataSpec, *overrides: str) -> Predictor:
     return Predictor("untrained", build_module(config, spec), spec, config)
 
 
-@pytest.mark.parametrize("name", ["plain", "cropped", "grey"])
+@pytest.mark.parametrize("name", ["plain", "cropped", "grey", "probe"])
 def test_files_get_the_probabilities_of_the_runs_own_test(name: str, trained: Trained) -> None:
     tested = predictions.load(trained.runs[name])
     predictor = load_predictor(trained.runs[name].id)
@@ -110,6 +113,19 @@ def test_broken_files_keep_their_place_and_the_others_their_probabilities(traine
         assert (one.label is None) == (one.error is not None) == (one.probability is None)
         if one.error is None:
             assert dict(one.ranking) == pytest.approx(dict(clean[one.file].ranking), abs=1e-6)
+
+
+def test_a_pipe_without_a_writer_is_not_waited_for(trained: Trained, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    writer = threading.Timer(5, lambda: os.close(os.open(pipe, os.O_RDWR)))  # lets go of a reader that waits
+    writer.start()
+    began = time.monotonic()
+    (one,) = load_predictor(trained.runs["plain"].id).predict([pipe])
+    waited = time.monotonic() - began
+    writer.cancel()
+    assert one.error == "a pipe or a device, not a file"
+    assert waited < 5
 
 
 def test_any_number_of_files_takes_no_more_memory(trained: Trained) -> None:

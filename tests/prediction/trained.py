@@ -33,6 +33,10 @@ SETTINGS = {
     "grey": [*PETS, "data.color=grey", "model=resnet", "model.depth=20", "model.width=4"],
     "digits": ["experiment=digits", "data.fraction=0.3", "model.width=4"],
     "flat": [*PETS, "model=mlp", "model.hidden=[8]"],
+    "probe": [
+        *(*PETS, "model=pretrained", "model.input_size=32", "optimizer=adamw"),
+        *("adapt.freeze=backbone", "adapt.cache_features=true"),
+    ],
 }
 
 

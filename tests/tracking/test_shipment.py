@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from tests.tracking.packages import packaged
 from tests.tracking.server import Server
 from tests.tracking.stored import artifacts, client_of, points_in_journal, points_in_mlflow, stored
 from visionlab.tracking import shipment, shipment_state
 from visionlab.tracking.mlflow import Store
+from visionlab.tracking.package import origin
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment import Shipment
 from visionlab.tracking.shipper import ship_everything
@@ -50,6 +52,24 @@ def test_an_artifact_that_is_gone_is_noted_and_holds_nothing_up(make_run: MakeRu
     assert points_in_mlflow(run) == points_in_journal(run)
     assert "gone.png: is not there any more" in (run.path / "shipper.log").read_text()
     assert json.loads(stored(run).data.tags["mlflow.loggedArtifacts"]) == []
+
+
+def test_a_network_in_the_journal_becomes_a_model_once(make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    package = packaged(run)
+    writer = run.journal()
+    content = {"name": "lamp", "folder": f"models/{package.path.name}", "tags": origin(run)}
+    writer.append("model", **content)
+    writer.append("model", **content | {"folder": "models/gone"})
+    writer.append("status", status="FINISHED", tags={})
+    ship_everything(run)
+    (run.path / shipment_state.FILE_NAME).unlink()
+    ship_everything(run)
+    assert len(client_of(run).search_model_versions("name = 'lamp'")) == 1
+    version = client_of(run).get_model_version_by_alias("lamp", "current")
+    assert (version.run_id, version.tags["run"]) == (stored(run).info.run_id, run.id)
+    assert stored(run).info.status == "FINISHED"
+    assert "models/gone: is not there any more" in (run.path / "shipper.log").read_text()
 
 
 def test_a_run_that_goes_on_is_the_same_run_and_running_again(make_run: MakeRun) -> None:

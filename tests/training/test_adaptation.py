@@ -175,6 +175,30 @@ def test_a_pretrained_backbone_freezes_whole(watch: Watch) -> None:
     assert changed(watch.weights[0], watch.weights[-1]) == {"head"}
 
 
+def test_a_frozen_backbone_draws_nothing_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    differences: list[float] = []
+
+    class Twice(Callback):
+        def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, _: int) -> None:
+            network: Any = pl_module.network
+            assert network.dropout.training
+            once, again = (network.features(batch.images) for _ in range(2))
+            differences.append(float((once - again).abs().max()))
+
+    usual = engine._callbacks
+    monkeypatch.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), Twice()])
+    others = [setting for setting in RESNET if not setting.startswith("model")]
+    # between its stages and its head this one has a dropout of its own, which belongs to no stage
+    network = ["model=pretrained", "model.arch=ghostnet_050", "model.weights=none", "model.input_size=32"]
+    others += ["data.fraction=0.04", "trainer.max_epochs=1", *network]
+    train(load_train_config([*others, "adapt.freeze=backbone", "model.dropout=0.5"]))
+    assert differences
+    assert max(differences) == 0
+    differences.clear()
+    train(load_train_config([*others, "adapt.freeze=until:conv_stem"]))
+    assert max(differences) > 0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -185,7 +209,10 @@ def test_a_pretrained_backbone_freezes_whole(watch: Watch) -> None:
             "adapt.cache_features: needs model=pretrained, given resnet",
         ),
         (["adapt.freeze=backbone", "adapt.views=2"], "views: needs adapt.cache_features=true"),
-        (["adapt.freeze=upto:stem"], "adapt.freeze: expected"),
+        (
+            ["adapt.freeze=upto:stem"],
+            "^adapt.freeze: expected none, backbone or until:STAGE, given 'upto:stem' .command line.$",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_said(settings: list[str], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from torch import Tensor
 
 import visionlab
 from visionlab.config.load import change_config, load_train_config
-from visionlab.errors import ConfigError
+from visionlab.data import feature_file
+from visionlab.errors import ConfigError, UserError
 from visionlab.models.pretrained.network import Pretrained
+from visionlab.tracking.catalog import all_runs
 from visionlab.tracking.run import Run
 from visionlab.training import features
 from visionlab.training.engine import evaluate, resume, train
@@ -120,14 +123,15 @@ def test_views_are_what_the_augmented_images_look_like_to_the_backbone(
 ) -> None:
     settings = ["data.augment.translate=1"]
     handed: list[tuple[int, Tensor, Tensor]] = []
-    usual = features.ImageDataModule.features_instead
+    usual = features.ImageDataModule.hand_out_features
 
-    def spy(self: Any, found: Any) -> Any:
-        view = torch.from_numpy(np.array(found["train"]))
-        handed.append((len(view), view, torch.from_numpy(np.array(found["val"]))))
-        return usual(self, found)
+    def spy(self: Any, found: Any) -> None:
+        if found:
+            view = torch.from_numpy(np.array(found["train"]))
+            handed.append((len(view), view, torch.from_numpy(np.array(found["val"]))))
+        usual(self, found)
 
-    monkeypatch.setattr(features.ImageDataModule, "features_instead", spy)
+    monkeypatch.setattr(features.ImageDataModule, "hand_out_features", spy)
     run(CACHED, *settings, "adapt.views=3")
     ((count, views, validation),) = handed
     assert count == 3
@@ -160,9 +164,44 @@ def test_half_a_file_is_made_anew(home: Path, passes: list[int]) -> None:
 
 @pytest.mark.slow
 def test_of_many_files_those_in_use_are_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "KEPT", 2)
+    monkeypatch.setattr(feature_file, "KEPT", 2)
     run(CACHED, "trainer.max_epochs=1")
     kept = files(home)
     run(CACHED, "trainer.max_epochs=1", "data.split_seed=1")
     assert len(files(home)) == 2
     assert not set(files(home)) & set(kept)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_work_and_end_where_one_does(home: Path, cli: Callable[..., Any]) -> None:
+    settings = [*PROBE, CACHED, "optimizer=sgd", "tracking.figures=false"]
+    done = cli("train", *settings, "trainer.devices=2", "name=two", timeout=400)
+    assert done.returncode == 0, done.stderr
+    shared = {file.name: np.load(file) for file in files(home)}
+    assert {file.name for file in (home / "data" / ".cache").iterdir()} == {*shared, "features.lock"}
+    for file in files(home):
+        file.unlink()
+    one = run("optimizer=sgd", CACHED)
+    for file in files(home):
+        np.testing.assert_allclose(shared[file.name], np.load(file), rtol=1e-4, atol=1e-4)
+    (two,) = (other for other in all_runs(home / "runs") if other.id != one.id)
+    torch.testing.assert_close(
+        weights(two)["network.head.weight"], weights(one)["network.head.weight"], rtol=1e-3, atol=1e-4
+    )
+    assert two.report()["confusion"] == one.report()["confusion"]
+    assert two.report()["test"] == pytest.approx(one.report()["test"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_one_batch_for_debugging_needs_no_features(home: Path, passes: list[int]) -> None:
+    run(CACHED, "debug=true")
+    assert files(home) == []
+    assert max(passes) <= 359
+
+
+@pytest.mark.slow
+def test_a_place_that_cannot_be_written_to_is_told(home: Path) -> None:
+    (home / "data").mkdir()
+    (home / "data" / ".cache").touch()
+    with pytest.raises(UserError, match=r"adapt\.cache_features: the features cannot be kept in .*\.cache \(1 MB\)"):
+        run(CACHED, "trainer.max_epochs=1")

@@ -134,6 +134,35 @@ def test_a_file_that_is_not_there() -> None:
         train(load_train_config([*DIGITS, "model.init_from=nowhere.ckpt"]))
 
 
+def test_a_file_below_the_home_folder_stays_that_file(
+    earlier: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other" / earlier.id
+    other.parent.mkdir()
+    shutil.move(earlier.path, other)  # no run of this project's any more
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = f"~/other/{earlier.id}/checkpoints/best.ckpt"
+    second = train(load_train_config([*DIGITS, f"model.init_from={name}"]))
+    assert second is not None
+    assert second.config().model.init_from == str(tmp_path / name[2:])
+
+
+def test_a_file_of_other_origin_is_refused_with_the_way_that_there_is_for_it(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(
+        UserError, match=r"model.init_from: expected a run's checkpoint .*other.pth.*model.weights=FILE"
+    ):
+        start([*DIGITS, f"model.init_from={tmp_path / 'other.pth'}"])
+
+
+def test_an_earlier_run_is_enough_for_a_network_without_weights_here() -> None:
+    small = [*(s for s in DIGITS if not s.startswith("model")), "model=pretrained", "model.arch=test_resnet"]
+    first = train(load_train_config([*small, "model.input_size=32", "model.weights=none"]))
+    assert first is not None
+    module = start([*small, "model.input_size=32", f"model.init_from={first.id}"])
+    assert differing(module, first) == set()
+
+
 def test_a_pretrained_network_starts_from_its_weights_or_from_an_earlier_run() -> None:
     from visionlab.models.pretrained.embedded import embedded_weights
 

@@ -14,6 +14,7 @@ from visionlab.config.compose import COMMAND_LINE, Composed
 from visionlab.config.load import check, compose_train
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError
+from visionlab.tracking.start import name_start
 
 MOST_CORNERS = 1024  # of a search space that are all checked; of a larger one so many are drawn
 MOST_VALUES = 64  # of a parameter that are all checked, and not just its extremes
@@ -45,7 +46,8 @@ class Base:
         for path, value in values.items():
             _put(content, path, value)
         changed = composed.overrides | set(values)
-        return check(TrainConfig, Composed(content, frozenset(changed), composed.sources, composed.mistakes))
+        config = check(TrainConfig, Composed(content, frozenset(changed), composed.sources, composed.mistakes))
+        return name_start(config)  # `last` is another run once the first of the campaign has begun
 
     def _compose(self, choices: tuple[str, ...]) -> Composed:
         if choices not in self._composed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from visionlab import project
-from visionlab.tracking.catalog import find_run, refuse_member
+from visionlab.tracking.catalog import find_run, refuse_untested
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    refuse_member(
+    refuse_untested(
         find_run(project.runs(), arguments.run),
         "is judged by validation alone: testing many to choose one would make the test set a validation set; "
         "`visionlab train campaign_best=…` trains the best and tests it",

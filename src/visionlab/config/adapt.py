@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from visionlab.config.base import Section
+
+FREEZE = r"^(none|backbone|until:[\w.]+)$"
 
 
 class AdaptConfig(Section):
@@ -14,7 +17,7 @@ class AdaptConfig(Section):
 
     freeze: str = Field(
         "none",
-        pattern=r"^(none|backbone|until:[\w.]+)$",
+        json_schema_extra={"pattern": FREEZE},
         description="what does not learn: none; backbone, all but the head; until:STAGE, the stages up to that one",
     )
     unfreeze_every: int | None = Field(
@@ -34,6 +37,12 @@ class AdaptConfig(Section):
     views: int = Field(
         0, ge=0, description="augmented views of each training image among the cached features; 0: as in evaluation"
     )
+
+    @model_validator(mode="after")
+    def _freezes_one_of_three(self) -> AdaptConfig:
+        if not re.fullmatch(FREEZE, self.freeze):
+            raise ValueError(f"freeze: expected none, backbone or until:STAGE, given {self.freeze!r}")
+        return self
 
     @model_validator(mode="after")
     def _frozen_stages_to_set_free_or_to_cache(self) -> AdaptConfig:

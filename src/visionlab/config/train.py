@@ -63,6 +63,13 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _models_go_to_mlflow(self) -> TrainConfig:
+        # debugging turns tracking off by itself
+        if self.tracking.log_model and self.tracking.name == "off" and not self.debug:
+            raise ValueError("tracking.log_model: needs tracking=mlflow, given off")
+        return self
+
+    @model_validator(mode="after")
     def _soft_labels_need_cross_entropy(self) -> TrainConfig:
         mixes = self.data.augment.mixup > 0 or self.data.augment.cutmix > 0
         if mixes and self.loss.name != "cross_entropy":

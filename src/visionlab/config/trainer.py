@@ -52,6 +52,9 @@ class TrackingConfig(Section):
     uri: str | None = Field(None, description="an MLflow server; by default the database mlruns/mlflow.db")
     experiment: str | None = Field(None, description="the MLflow experiment; by default the name of the data set")
     figures: bool = Field(True, description="draw the pictures and the page of a tested run")
+    log_model: bool = Field(
+        False, description="make of a tested run a model that MLflow serves, and a version under the run's name"
+    )
     system_every: float = Field(10, gt=0, description="seconds between readings of processor, memory and GPU")
 
     @field_validator("uri")

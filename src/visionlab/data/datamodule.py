@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +15,8 @@ from visionlab.config.data import DataConfig
 from visionlab.data.augment import Augment
 from visionlab.data.augment.geometry import centre_crop
 from visionlab.data.division import divide
-from visionlab.data.features import FeatureLoader, Features
+from visionlab.data.feature_file import Features
+from visionlab.data.features import FeatureLoader
 from visionlab.data.images import ImageSet
 from visionlab.data.loader import DeviceLoader
 from visionlab.data.mapped import stays_in_file
@@ -112,18 +112,13 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         """
         self.mean, self.std = torch.tensor(mean), torch.tensor(std)
 
-    @contextmanager
-    def features_instead(self, features: Mapping[str, Features]) -> Iterator[None]:
-        """While this lasts, hand out features (B, F) in place of the images of some splits.
+    def hand_out_features(self, features: Mapping[str, Features]) -> None:
+        """From now on, hand out features (B, F) in place of the images of some splits, and of all others images.
 
         Args:
             features: by the name of the split, in the order of its images.
         """
         self._features = dict(features)
-        try:
-            yield
-        finally:
-            self._features = {}
 
     @property
     def sizes(self) -> dict[str, int]:

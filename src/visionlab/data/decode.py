@@ -47,12 +47,14 @@ def decode(file: Path, size: int, color: Color) -> NDArray[np.uint8]:
         OSError: the machine failed, not the file.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise ValueError("a pipe or a device, not a file")  # whose end may never come
         with Image.open(file) as image:
             # JPEGs are decoded at 1/2, 1/4 or 1/8 of their size, which still leaves a factor of two to antialias
             image.draft("L" if color == "grey" else "RGB", (2 * size, 2 * size))
             image.load()
             plain = opaque(image).convert("L" if color == "grey" else "RGB")
-            square = _square(plain, size)
+            square = centre_square(plain, size)
             turn = orientation(image)
     # decoders meet damaged files with exceptions of every kind
     except Exception as error:
@@ -89,7 +91,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def centre_square(image: Image.Image, size: int) -> Image.Image:
+    """The middle of an image, the shorter side as long as it is, scaled to a square (bicubic, antialiased)."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-EXPANDED = ("blocks", "layers", "stages", "features")  # each part of these is a stage
+# each part of these is a stage
+EXPANDED = ("blocks", "layers", "stages", "features", "dense_stages", "levels", "transformers", "trunk_output")
+OPENED = ("backbone", "encoder")  # their parts are as those of the network
 HEAD = "head"
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
@@ -30,9 +32,9 @@ class Stage:
 def stages(network: nn.Module) -> list[Stage]:
     """The stages from the images to the head.
 
-    They are the network's submodules in their order, with the parts of those called `blocks`, `layers`, `stages` or
-    `features` one by one, and those of a `backbone` without that word. A normalisation belongs to the stage before it.
-    What holds no parameters is no stage. The last stage is the submodule called `head`.
+    They are the network's submodules in their order, with the parts of those called `blocks`, `layers`, `stages`,
+    `features` and the like one by one, and those of a `backbone` or `encoder` without that word. A normalisation
+    belongs to the stage before it. What holds no parameters is no stage. The last stage is the submodule called `head`.
     """
     found: list[Stage] = []
     for name, module in _parts(network):
@@ -53,8 +55,8 @@ def stages(network: nn.Module) -> list[Stage]:
 
 def _parts(network: nn.Module, inside: str = "") -> Iterator[tuple[str, nn.Module]]:
     for name, child in network.named_children():
-        if name == "backbone" and not inside:
-            yield from _parts(child, "backbone.")
+        if name in OPENED:
+            yield from _parts(child, f"{name}.")
         elif name in EXPANDED and len(list(child.children())) > 1:
             yield from ((f"{name}.{part}", module) for part, module in child.named_children())
         else:

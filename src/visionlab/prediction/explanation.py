@@ -70,7 +70,7 @@ class Explanation:
         self.sheets += 1
         file = self._folder / f"explained-{self.sheets:04}.png"
         tiles = [tile for one in zip(seen, heat, predictions, strict=True) for tile in _tiles(*one)]
-        images = [{"file": str(p.file), "class": p.label, "probability": p.probability} for p in predictions]
+        images = [{"file": _readable(p.file), "class": p.label, "probability": p.probability} for p in predictions]
         run = self._predictor.run
         try:
             save_sheet(tiles, f"Where the network of {run} looked (Grad-CAM, bright is most)", file)
@@ -91,6 +91,11 @@ class Explanation:
             ) from None
 
 
+def _readable(file: Path) -> str:
+    """The name as text: it may hold any bytes, which neither fonts nor UTF-8 know."""
+    return str(file).encode(errors="backslashreplace").decode()
+
+
 def _tiles(pixels: NDArray[np.uint8], heat: NDArray[np.float32], prediction: Prediction) -> tuple[Tile, Tile]:
     """The picture (C, H, W), and the same in grey under its heat (H, W)."""
     from matplotlib import colormaps
@@ -100,6 +105,6 @@ def _tiles(pixels: NDArray[np.uint8], heat: NDArray[np.float32], prediction: Pre
     share = prediction.probability or 0.0
     said = f"{shorten(str(prediction.label), CHARACTERS - 7)} {percent(share, 0)}"
     return (
-        Tile(pixels, [shorten(prediction.file.name, CHARACTERS)]),
+        Tile(pixels, [shorten(_readable(Path(prediction.file.name)), CHARACTERS)]),
         Tile(mixed.round().astype(np.uint8), [said]),
     )

@@ -11,9 +11,7 @@ from visionlab.errors import UserError
 from visionlab.prediction.files import image_files
 from visionlab.prediction.predictor import Prediction, Predictor
 from visionlab.tracking.catalog import find_run
-from visionlab.training import checkpoint_file, hardware
-from visionlab.training.build import build_module
-from visionlab.training.engine import load_weights
+from visionlab.training import checkpoint_file
 from visionlab.training.loading import load_run
 from visionlab.training.quiet import quieten
 
@@ -38,12 +36,7 @@ def load_predictor(name: str) -> Predictor:
                 f"and its data set cannot be asked: {error}"
             ) from error
         return Predictor(run.id, loaded.module, loaded.data.spec, loaded.config)
-    spec = DataSpec(**state)
-    trainer = hardware.resolve(hardware.for_any_machine(config.trainer))
-    config = config.model_copy(update={"trainer": trainer})
-    module = build_module(config, spec)
-    load_weights(module, checkpoint)
-    return Predictor(run.id, module, spec, config)
+    return Predictor.restored(run.id, checkpoint, DataSpec(**state), config)
 
 
 def predict_paths(name: str, paths: Iterable[str], top: int) -> list[Prediction]:

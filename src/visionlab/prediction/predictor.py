@@ -23,7 +23,10 @@ from visionlab.data.images import ImageSet
 from visionlab.data.loader import DeviceLoader
 from visionlab.data.spec import DataSpec
 from visionlab.errors import UserError
+from visionlab.training import hardware
+from visionlab.training.build import build_module
 from visionlab.training.classifier import Classifier
+from visionlab.training.engine import load_weights
 
 BATCH_BYTES = 1 << 26  # of normalised images; what a network makes of them on its way is some twenty times as much
 
@@ -95,6 +98,19 @@ class Predictor:
             self.module.network.to(memory_format=torch.channels_last)
         image_bytes = 4 * np.prod(spec.image_shape)
         self.batch_size = max(1, min(config.data.eval_batch_size, int(BATCH_BYTES // image_bytes)))
+
+    @classmethod
+    def restored(cls, run: str, checkpoint: Path, spec: DataSpec, config: TrainConfig) -> Predictor:
+        """From a checkpoint and the configuration of its run, for this machine.
+
+        Raises:
+            UserError: the file is damaged, or as for the class.
+        """
+        trainer = hardware.resolve(hardware.for_any_machine(config.trainer))
+        config = config.model_copy(update={"trainer": trainer})
+        module = build_module(config, spec)
+        load_weights(module, checkpoint)
+        return cls(run, module, spec, config)
 
     def predict(self, files: Iterable[Path], top: int = 1) -> Iterator[Prediction]:
         """What the network says of each file, in their order; as `batches`."""

@@ -12,6 +12,7 @@ from visionlab.tracking.journal import Record
 from visionlab.tracking.run import Run
 
 MOST_NAMED = 8
+REPRODUCES = "reproduces"  # the tag with the id of the run that a run is to come out like
 # settings that decide which images are validated on
 SPLIT = ("data.name", "data.fraction", "data.val_fraction", "data.folds", "data.fold", "data.split_seed")
 
@@ -43,6 +44,17 @@ def is_campaign(start: Record) -> bool:
     return "proposer" in start
 
 
+def withholds_test(start: Record) -> bool:
+    """Whether a run never sees the test set, by its first record: it is of a campaign, or reproduces one that is."""
+    return "campaign" in start or "campaign" in start["tags"]
+
+
+def reproduction_tags(run: Run) -> dict[str, str]:
+    """What marks a run that reproduces `run`; see `withholds_test` for the campaign."""
+    campaign = campaign_of(run.start())
+    return {REPRODUCES: run.id} | ({"campaign": campaign} if campaign is not None else {})
+
+
 def refuse_member(run: Run, why: str) -> None:
     """Refuse what is not for a run of a campaign.
 
@@ -52,6 +64,18 @@ def refuse_member(run: Run, why: str) -> None:
     campaign = campaign_of(run.start())
     if campaign is not None:
         raise UserError(f"{run.id}: is a run of the campaign {campaign}; it {why}")
+
+
+def refuse_untested(run: Run, why: str) -> None:
+    """Refuse what is not for a run that never sees the test set: one of a campaign, or that reproduces such a one.
+
+    Raises:
+        UserError: it is one.
+    """
+    refuse_member(run, why)
+    tags = run.start()["tags"]
+    if "campaign" in tags:
+        raise UserError(f"{run.id}: reproduces {tags[REPRODUCES]}, a run of the campaign {tags['campaign']}; it {why}")
 
 
 def find_run(folder: Path, name: str) -> Run:

@@ -6,6 +6,7 @@ Each record has a `kind` and the `time` it was written at (milliseconds since 19
     {"kind": "metrics", "time": …, "step": 40, "values": {"train/loss": 0.7}}
     {"kind": "artifact", "time": …, "file": "figures/confusion_matrix.png"}
     {"kind": "table", "time": …, "file": "tables/per_class.json"}
+    {"kind": "model", "time": …, "name": "digits", "folder": "models/0123456789abcdef", "tags": {…}}
     {"kind": "dataset", "time": …, "context": "training", "name": …, "digest": …, "images": 45000, "classes": {…}}
     {"kind": "status", "time": …, "status": "FAILED", "tags": {"error.class": …}}
     {"kind": "resume", "time": …, "step": 40, "tags": {"resumed.trainer.max_epochs": "10 -> 20"}}

@@ -1,4 +1,4 @@
-"""The requests that MLflow knows, made of the terms of `translation`. The only importer of mlflow."""
+"""The requests that MLflow knows, in terms of `translation`. Besides `registry` the only importer of mlflow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.config.trainer import TrackingConfig
 from visionlab.tracking.delivery import is_about_something_missing
+from visionlab.tracking.package import Package
+from visionlab.tracking.registry import Registry
 from visionlab.tracking.run import Run
 from visionlab.tracking.translation import Entry, Images, Point, Setting, Tag
 
@@ -149,6 +151,10 @@ class Store:
             self._client.update_run(mlflow_run, status)
         else:
             self._client.set_terminated(mlflow_run, status, when)
+
+    def registry(self, mlflow_run: str, package: Package, tags: dict[str, str]) -> Registry:
+        """The models of a run, see there."""
+        return Registry(self._client, mlflow_run, package, tags)
 
     def delete(self, mlflow_run: str) -> None:
         """Delete a run."""

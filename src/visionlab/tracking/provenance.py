@@ -16,7 +16,9 @@ from pathlib import Path
 from visionlab import __version__
 
 LONGEST_DIFF = 1_000_000
+INSTALLED, UNCOMMITTED = "installed.txt", "uncommitted.diff"
 LIBRARIES = ("torch", "lightning", "torchmetrics", "mlflow")
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def provenance(root: Path, accelerator: str) -> dict[str, str]:
@@ -32,6 +34,7 @@ def provenance(root: Path, accelerator: str) -> dict[str, str]:
         "host": socket.gethostname(),
         "hardware": accelerator,
         "visionlab": __version__,
+        "code": code_hash(PACKAGE),
         "lock": _lock_hash(root / "requirements.lock"),
     }
     tags |= {library: version(library) for library in LIBRARIES if find_spec(library) is not None}
@@ -48,16 +51,34 @@ def write_code_state(root: Path, folder: Path) -> list[Path]:
     No environment variables: they hold secrets.
     """
     folder.mkdir(exist_ok=True)
-    installed = sorted(f"{part.name}=={part.version}" for part in distributions())
-    files = [folder / "installed.txt"]
-    files[0].write_text("\n".join(installed) + "\n", encoding="utf-8")
-    diff = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", strip=False)
+    files = [folder / INSTALLED]
+    files[0].write_text("\n".join(installed()) + "\n", encoding="utf-8")
+    diff = uncommitted(root)
     if diff:
-        files.append(folder / "uncommitted.diff")
-        cut = diff.encode()[:LONGEST_DIFF].decode(errors="ignore")
-        note = "" if len(cut) == len(diff) else f"\n… cut after {LONGEST_DIFF:,} bytes\n"
-        files[1].write_text(cut + note, encoding="utf-8")
+        files.append(folder / UNCOMMITTED)
+        files[1].write_text(diff, encoding="utf-8")
     return files
+
+
+def installed() -> list[str]:
+    """`name==version` of every package that can be imported."""
+    return sorted(f"{part.name}=={part.version}" for part in distributions())
+
+
+def uncommitted(root: Path) -> str:
+    """What differs from the commit, in tracked files only; cut, and saying so, where it is long."""
+    diff = _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", strip=False)
+    cut = diff.encode()[:LONGEST_DIFF].decode(errors="ignore")
+    return cut if len(cut) == len(diff) else f"{cut}\n… cut after {LONGEST_DIFF:,} bytes\n"
+
+
+def code_hash(package: Path) -> str:
+    """Of every Python file of a package: the same for the same code, also where git does not know of a file."""
+    whole = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        content = file.read_bytes()
+        whole.update(f"{file.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return whole.hexdigest()[:16]
 
 
 def cpu_name() -> str:

@@ -18,9 +18,10 @@ from visionlab.tracking.catalog import campaign_of
 from visionlab.tracking.delivery import Send, deliver, explain, in_parallel, is_about_something_missing
 from visionlab.tracking.journal import Record
 from visionlab.tracking.mlflow import Store
+from visionlab.tracking.package import DEFAULT_ALIAS, Package
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment_state import ShipmentState
-from visionlab.tracking.translation import Batch, tables_tag, translate
+from visionlab.tracking.translation import Batch, Network, tables_tag, translate
 
 # a batch is to keep several requests busy
 RECORDS_PER_READ, POINTS_PER_BATCH = 1000, 4000
@@ -145,6 +146,7 @@ class Shipment:
             sends.append((partial(self._store.log_images, run), batch.images))
         sends += [(lambda texts: self._store.log_text(run, *texts[0]), [item]) for item in batch.texts.items()]
         sends += [(partial(self._send_files, run), [file]) for file in batch.files]
+        sends += [(partial(self._send_models, run), [model]) for model in batch.models]
         if batch.status is not None:
             sends.append((lambda statuses: self._set_status(run, *statuses[0]), [batch.status]))
         return [partial(self._deliver, run, send, entries) for send, entries in sends]
@@ -155,6 +157,15 @@ class Shipment:
                 self._store.log_file(run, self._run, file)
             else:
                 shipment_state.note(self._run, f"{file}: is not there any more, or cannot be read; going on without it")
+
+    def _send_models(self, run: str, models: list[Network]) -> None:
+        for model in models:
+            package = Package(self._run.path / model.folder)
+            if package.is_there:
+                registry = self._store.registry(run, package, model.tags)
+                registry.register(model.name, DEFAULT_ALIAS, newest_only=True)
+            else:
+                shipment_state.note(self._run, f"{model.folder}: is not there any more; going on without it")
 
     def _is_readable(self, file: str) -> bool:
         return os.access(self._run.path / file, os.R_OK)

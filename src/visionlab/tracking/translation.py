@@ -53,6 +53,14 @@ class Images(NamedTuple):
     profile: str
 
 
+class Network(NamedTuple):
+    """A network to make a model of, which becomes a version of the registered model `name`."""
+
+    name: str
+    folder: str
+    tags: dict[str, str]
+
+
 Entry = Point | Setting | Tag
 
 
@@ -63,6 +71,7 @@ class Batch:
     Attributes:
         texts: files to be made in MLflow, by path.
         files: to be copied, each once.
+        models: networks to make models of.
         status: the last one and, unless it is RUNNING, when the run ended.
     """
 
@@ -73,6 +82,7 @@ class Batch:
     texts: dict[str, str] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
+    models: list[Network] = field(default_factory=list)
     status: tuple[str, int] | None = None
 
     def parts(self) -> list[list[Entry]]:
@@ -140,6 +150,8 @@ def _add(batch: Batch, record: Record) -> None:
         case "table":
             batch.files.append(record["file"])
             batch.tables.append(record["file"])
+        case "model":
+            batch.models.append(Network(record["name"], record["folder"], record["tags"]))
 
 
 def _add_start(batch: Batch, record: Record) -> None:

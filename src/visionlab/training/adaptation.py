@@ -95,11 +95,15 @@ class Freezing(Callback):
     def _apply(self, epoch: int, pl_module: pl.LightningModule) -> None:
         every = self._config.unfreeze_every
         count = len(self._frozen) - (0 if every is None else epoch // every)
-        for number, (part, learning) in enumerate(self._frozen):
-            is_frozen = number < count
-            _set(learning, requires_grad=not is_frozen)
-            for module in part.modules:
-                module.train(not is_frozen)
+        for number, (_, learning) in enumerate(self._frozen):
+            _set(learning, requires_grad=number >= count)
+        if self._frozen:
+            still = {parameter for part, _ in self._frozen[: max(count, 0)] for parameter in part.parameters}
+            pl_module.train()
+            for module in pl_module.modules():
+                # also what holds several stages: it may itself draw at random between them
+                if (own := list(module.parameters())) and still.issuperset(own):
+                    module.eval()
         if self._config.batch_norm == "frozen":
             for module in pl_module.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -13,8 +13,10 @@ from torch import nn
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import PrunedRun, UserError
+from visionlab.tracking.catalog import withholds_test
 from visionlab.tracking.member import Member, is_to_be_pruned
 from visionlab.tracking.run import Run
+from visionlab.tracking.start import name_start
 from visionlab.training import checkpoint_file, checkpoints, hardware
 from visionlab.training.adaptation import Freezing, frozen_stages
 from visionlab.training.build import build_data, build_module
@@ -23,7 +25,8 @@ from visionlab.training.checkpoint_file import HashedCheckpointIO
 from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import Profile, adapt, trainer_arguments
-from visionlab.training.features import cached_features
+from visionlab.training.depthwise import precision_plugins
+from visionlab.training.features import CacheFeatures
 from visionlab.training.interruption import Interruption
 from visionlab.training.latency import latency_ms
 from visionlab.training.progress import Progress
@@ -31,11 +34,14 @@ from visionlab.training.pruning import Pruning
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
 from visionlab.training.results import KeepScores, KeepValidation
-from visionlab.training.starting import initialize, name_start
+from visionlab.training.starting import initialize
 
 
-def train(config: TrainConfig) -> Run | None:
+def train(config: TrainConfig, reproduces: Run | None = None) -> Run | None:
     """Train, choose a checkpoint by validation, test it once, and leave everything in a new run folder.
+
+    Args:
+        reproduces: the run that the new one is to come out like; one of a campaign is not tested, nor is this one then.
 
     Returns:
         The finished run, or None in the processes of a distributed run other than the first.
@@ -44,7 +50,7 @@ def train(config: TrainConfig) -> Run | None:
         UserError: the data set, the machine and the configuration do not fit together, or training diverged.
         InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
-    return _carry_out(name_start(adapt(config)))
+    return _carry_out(name_start(adapt(config)), reproduces=reproduces)
 
 
 def resume(run: Run, config: TrainConfig) -> Run | None:
@@ -73,7 +79,9 @@ def train_member(run: Run) -> None:
     _carry_out(run.config(), run, member)
 
 
-def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | None = None) -> Run | None:
+def _carry_out(
+    config: TrainConfig, run: Run | None = None, member: Member | None = None, reproduces: Run | None = None
+) -> Run | None:
     """Args: run: to go on with, or that a campaign has prepared; member: what it has said of it."""
     quieten()
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
@@ -83,7 +91,7 @@ def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | Non
     pl.seed_everything(config.seed, verbose=False)
     with Interruption() as interruption:
         datamodule = build_data(config)
-        if member is not None:
+        if member is not None or any(withholds_test(one.start()) for one in (run, reproduces) if one is not None):
             datamodule.withhold_test()
         module = build_module(config, datamodule)
         _check_batch_norm(config, module)
@@ -93,13 +101,12 @@ def _carry_out(config: TrainConfig, run: Run | None = None, member: Member | Non
             initialize(config, module, datamodule)
         else:
             load_weights(module, start.file)  # what the run started from need not be there any more
-        with Recording(config, datamodule, module, interruption, run, member) as recording:
-            with cached_features(config, module, datamodule):
-                checkpoint = fit(config, module, datamodule, recording, interruption)
-            if member is None:
+        with Recording(config, datamodule, module, interruption, run, member, reproduces) as recording:
+            checkpoint = fit(config, module, datamodule, recording, interruption)
+            if recording.is_tested:
                 load_weights(module, checkpoint)
                 evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
-            elif member.latency and recording.run is not None:
+            elif member is not None and member.latency and recording.run is not None:
                 image = next(iter(datamodule.evaluation_loader("val", 1))).images
                 device = {"gpu": "cuda"}.get(config.trainer.accelerator, config.trainer.accelerator)
                 recording.run.add_to_report(latency_ms=latency_ms(module.to(device), image))
@@ -121,10 +128,11 @@ def fit(
     if settings.compile:
         module.network.compile()
     keeper = Checkpoints(recording.checkpoints, recording.journal, interruption, settings)
+    arguments = common_arguments(config, module)
+    arguments["plugins"].append(HashedCheckpointIO())
     trainer = pl.Trainer(
-        **common_arguments(config),
+        **arguments,
         callbacks=[*_callbacks(config, recording), keeper],
-        plugins=[HashedCheckpointIO()],
         logger=recording.logger or False,
         max_epochs=settings.max_epochs,
         check_val_every_n_epoch=settings.val_every,
@@ -145,7 +153,7 @@ def evaluate(
     """Measure `module` on the test split, once; the scores are in `module.scores`."""
     place = PlaceData(bool(config.trainer.channels_last))
     trainer = pl.Trainer(
-        **common_arguments(config), callbacks=[place, *callbacks], logger=False, enable_checkpointing=False
+        **common_arguments(config, module), callbacks=[place, *callbacks], logger=False, enable_checkpointing=False
     )
     trainer.test(module, datamodule=datamodule, verbose=False)
 
@@ -190,9 +198,10 @@ def load_weights(module: Classifier, checkpoint: Path) -> None:
     module.load_state_dict(checkpoint_file.read(checkpoint)["state_dict"])
 
 
-def common_arguments(config: TrainConfig) -> dict[str, Any]:
+def common_arguments(config: TrainConfig, module: Classifier) -> dict[str, Any]:
     """The arguments of Lightning's Trainer that do not depend on what it is to do."""
     settings = config.trainer
+    precision = precision_plugins(settings, module.network)
     strategy = settings.strategy
     if strategy == "auto" and settings.devices != 1:
         strategy = "ddp"
@@ -200,7 +209,8 @@ def common_arguments(config: TrainConfig) -> dict[str, Any]:
         "accelerator": settings.accelerator,
         "devices": settings.devices,
         "strategy": strategy,
-        "precision": settings.precision,
+        "precision": None if precision else settings.precision,
+        "plugins": precision,
         "deterministic": settings.deterministic,
         "use_distributed_sampler": False,  # the loaders shard themselves, without padding
         "enable_progress_bar": False,
@@ -219,10 +229,12 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
         recording.curve,
         Progress(recording.curve),
     ]
+    if config.adapt.cache_features and config.debug is not True:  # of which one batch alone is wanted
+        callbacks.append(CacheFeatures(config))
     if config.debug == "profile":
         callbacks.append(Profile())
     if recording.run is not None and recording.journal is not None:
-        callbacks.append(KeepValidation(recording.run, recording.journal, recording.member is not None))
+        callbacks.append(KeepValidation(recording.run, recording.journal, not recording.is_tested))
     if recording.shipper is not None:
         callbacks.append(StartShipping(recording.shipper))
     if recording.member is not None:

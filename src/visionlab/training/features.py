@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+import signal
+from importlib.metadata import version
+from itertools import islice
 from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import torch
-from filelock import FileLock
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,74 +25,107 @@ from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.data.augment import Augment
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.data.features import Features
+from visionlab.data.feature_file import BLOCK, Block, FeatureFile, Features
 from visionlab.data.images import content_hashes
-from visionlab.data.loader import DeviceLoader
 from visionlab.errors import UserError
 from visionlab.models.pretrained.network import Pretrained
-from visionlab.training.classifier import Classifier
 
 BATCH = 64  # images: larger ones fit no cache of a CPU
-KEPT = 16  # files: of more, those that were not used for longest are removed
-_LOWER = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+SMALL = 1 << 18  # weights of a head up to which the threads of a CPU wait for each other longer than they work
+assert BLOCK % BATCH == 0
 
 
-@contextmanager
-def cached_features(config: TrainConfig, module: Classifier, datamodule: ImageDataModule[Any]) -> Iterator[None]:
-    """While this lasts, `datamodule` hands out features where the configuration wants them cached.
+class CacheFeatures(Callback):
+    """Has the data module hand out features in training and validation where the configuration wants them cached.
 
-    Raises:
-        UserError: the features cannot be written.
+    They are computed once the processes of a distributed run are there, by all of them together: each takes the next
+    block that is missing. None waits for another one longer than that takes, so no collective of theirs runs out of
+    time.
+
+    Args:
+        config: of the run.
     """
-    if not config.adapt.cache_features:
-        yield
-        return
-    assert isinstance(module.network, Pretrained)
-    maker = _Maker(config, module.network, datamodule)
-    splits = [name for name in ("train", "val") if name in datamodule.sizes]
-    with datamodule.features_instead({name: maker.features(name) for name in splits}):
-        yield
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._config = config
+        self._computing = False
+        self._threads = torch.get_num_threads()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage != "fit":
+            return
+        datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
+        network: Pretrained = pl_module.network  # type: ignore[assignment]
+        maker = _Maker(self._config, trainer, network, datamodule)
+        self._computing = True
+        features = {name: maker.features(name) for name in datamodule.sizes if name != "test"}
+        self._computing = False
+        datamodule.hand_out_features(features)
+        self._threads = torch.get_num_threads()
+        if network.head.weight.numel() <= SMALL:
+            torch.set_num_threads(1)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
+        datamodule.hand_out_features({})
+        torch.set_num_threads(self._threads)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        # such as a signal that this process alone has got: the others would compute what is left of the features first
+        if self._computing and isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
+            trainer.strategy.launcher.kill(signal.SIGTERM)
 
 
 class _Maker:
     """Computes features as the network would see them in an epoch of its own."""
 
-    def __init__(self, config: TrainConfig, network: Pretrained, datamodule: ImageDataModule[Any]) -> None:
-        self._config, self._network, self._datamodule = config, network, datamodule
-        accelerator = str(config.trainer.accelerator)
-        self._device = torch.device({"gpu": "cuda"}.get(accelerator, accelerator))
+    def __init__(
+        self, config: TrainConfig, trainer: pl.Trainer, network: Pretrained, datamodule: ImageDataModule[Any]
+    ) -> None:
+        self._config, self._trainer, self._network, self._datamodule = config, trainer, network, datamodule
+        self._device = trainer.strategy.root_device
 
     def features(self, split: str) -> Features:
-        """(V, N, F) of a split's images, from the cache or computed now; of several processes one computes them."""
+        """(V, N, F) of a split's images, from the cache or computed now.
+
+        Raises:
+            UserError: they cannot be kept.
+        """
         views = self._config.adapt.views if split == "train" else 0
         cache = project.data() / ".cache"
-        file = cache / f"features-{self._identity(split, views)}.npy"
         shape = (max(views, 1), self._datamodule.sizes[split], self._network.head.in_features)
+        bar = tqdm(
+            total=shape[0] * shape[1],
+            desc=f"features of {split}",
+            unit="image",
+            delay=0.5,  # none where they are all there
+            disable=None if self._trainer.is_global_zero else True,
+        )
+
+        def report(done: int, begun: bool) -> None:
+            if not begun:
+                bar.initial = bar.n = bar.last_print_n = done  # what was there already is no measure of the speed
+            bar.update(done - bar.n)
+
         try:
-            found = _open(file, shape)
-            if found is None:
-                cache.mkdir(parents=True, exist_ok=True)
-                with FileLock(f"{file}.lock"):
-                    found = _open(file, shape)
-                    if found is None:
-                        self._write(file, split, views, shape)
-                        found = _open(file, shape)
-                _remove_oldest(cache)
+            with bar:
+                file = FeatureFile(cache, self._identity(split, views), shape)
+                return file.fill(lambda block: self._compute(split, views, block), report)
         except OSError as error:
             size = 4 * np.prod(shape) / 1e6
             raise UserError(
                 f"adapt.cache_features: the features cannot be kept in {cache} ({size:,.0f} MB): {error}; "
                 "VISIONLAB_DATA names another place"
             ) from error
-        assert found is not None
-        return found
 
     def _identity(self, split: str, views: int) -> str:
         network, config, data = self._network, self._config, self._datamodule
         digest = hashlib.blake2b(digest_size=12)
         for name, tensor in network.backbone.state_dict().items():
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
-        for one in content_hashes(data.images(split).images):
+            raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+            digest.update(name.encode() + raw.numpy().tobytes())
+        images = data.images(split).images
+        for one in content_hashes(images.cpu() if isinstance(images, Tensor) else images):
             digest.update(one)
         made = {
             "arch": config.model.model_dump(mode="json").get("arch"),
@@ -99,70 +133,28 @@ class _Maker:
             "scaled": [network.size, network.interpolation],
             "precision": [config.trainer.precision, config.trainer.channels_last, self._device.type],
             "views": [views, config.seed, config.data.augment.model_dump(mode="json")] if views else 0,
-            "torch": torch.__version__,
+            "versions": [torch.__version__, version("timm")],
         }
         digest.update(json.dumps(made, sort_keys=True).encode())
         return digest.hexdigest()
 
-    def _write(self, file: Path, split: str, views: int, shape: tuple[int, ...]) -> None:
-        """Compute into a file of another name, then rename it."""
-        part = file.with_name(f"{file.name}.{os.getpid()}.partial")
-        progress = tqdm(total=shape[0] * shape[1], desc=f"features of {split}", unit="image", disable=None)
-        try:
-            # written, not mapped: so a full disk is an error that can be told, and not a signal that kills
-            with part.open("wb") as stream, progress:
-                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(stream, header)
-                for images in self._images(split, views):
-                    stream.write(self._compute(images).numpy().tobytes())
-                    progress.update(len(images))
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(file)
-        finally:
-            part.unlink(missing_ok=True)
-
-    def _images(self, split: str, views: int) -> Iterator[Tensor]:
-        """All images in their order, as often as there are views."""
+    def _compute(self, split: str, views: int, block: Block) -> Features:
+        """The features (n, F) of a block, whichever process computes it."""
         data = self._datamodule
-        for view in range(max(views, 1)):
-            loader: DeviceLoader = data.evaluation_loader(split, BATCH)
-            if views:
-                loader.transform = Augment(data.config.augment, len(data.classes), data.mean, data.image_shape[-1])
-                loader.seed = data.seed
-            loader.set_epoch(view)
-            yield from (batch.images for batch in loader)
+        loader = data.evaluation_loader(split, BATCH)
+        loader.rank, loader.world_size = 0, 1
+        if views:
+            loader.transform = Augment(data.config.augment, len(data.classes), data.mean, data.image_shape[-1])
+        loader.set_epoch(block.view)
+        loader.load_state_dict({"done": block.start // BATCH})
+        batches = islice(loader, -(-(block.stop - block.start) // BATCH))
+        return np.concatenate([self._of_images(batch.images).numpy() for batch in batches])
 
     @torch.inference_mode()
-    def _compute(self, images: Tensor) -> Tensor:
+    def _of_images(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> features (B, F) on the CPU, in 32 bits, as in a step of training."""
-        config = self._config.trainer
-        layout = torch.channels_last if config.channels_last else torch.contiguous_format
-        self._network.to(self._device).to(memory_format=layout)
+        self._network.to(self._device)
         self._network.backbone.eval()  # as it is in training, being frozen; the head is not
-        lower = _LOWER.get(config.precision)
-        with ExitStack() as stack:
-            if lower is not None:
-                stack.enter_context(torch.autocast(self._device.type, lower))
-            features = self._network.features(images.to(self._device, memory_format=layout))
+        with self._trainer.precision_plugin.forward_context():
+            features = self._network.features(images)
         return features.float().cpu()
-
-
-def _open(file: Path, shape: tuple[int, ...]) -> Features | None:
-    """The array in the cache, mapped; None where there is none, or not all of it."""
-    try:
-        found = np.load(file, mmap_mode="r")
-    except (FileNotFoundError, ValueError, EOFError):
-        return None
-    if found.shape != shape or found.dtype != np.float32:
-        return None
-    os.utime(file)  # used now
-    return np.asarray(found)
-
-
-def _remove_oldest(cache: Path) -> None:
-    """What is mapped by another process stays readable for it."""
-    files = sorted(cache.glob("features-*.npy"), key=lambda file: file.stat().st_mtime)
-    for file in files[:-KEPT]:
-        file.unlink(missing_ok=True)
-        file.with_name(f"{file.name}.lock").unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.tracking.catalog import campaign_of, find_run
+from visionlab.tracking.catalog import find_run, withholds_test
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
@@ -47,7 +47,7 @@ def load_run(name: str) -> LoadedRun:
     config = config.model_copy(update={"trainer": trainer, "debug": False})
     datamodule = build_data(config)
     run.check_data(datamodule.fingerprint)
-    if campaign_of(run.start()) is not None:
+    if withholds_test(run.start()):
         datamodule.withhold_test()
     module = build_module(config, datamodule)
     load_weights(module, checkpoint)

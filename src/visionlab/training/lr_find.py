@@ -21,6 +21,7 @@ from visionlab.training.adaptation import Freezing
 from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData
 from visionlab.training.engine import common_arguments
+from visionlab.training.features import CacheFeatures
 from visionlab.training.quiet import quieten
 from visionlab.training.starting import initialize
 
@@ -54,9 +55,10 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
     if config.trainer.channels_last:
         module.network.to(memory_format=torch.channels_last)
     test = RangeTest()
+    caching = [CacheFeatures(config)] if config.adapt.cache_features else []
     trainer = pl.Trainer(
-        **common_arguments(config),
-        callbacks=[PlaceData(bool(config.trainer.channels_last)), Freezing(config.adapt), test],
+        **common_arguments(config, module),
+        callbacks=[PlaceData(bool(config.trainer.channels_last)), Freezing(config.adapt), *caching, test],
         logger=False,
         enable_checkpointing=False,
         max_epochs=-1,

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab import project
@@ -17,7 +18,8 @@ from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import InterruptedRun, PrunedRun, UserError
 from visionlab.figures import gallery
-from visionlab.tracking import journal, provenance
+from visionlab.tracking import journal, package, provenance
+from visionlab.tracking.catalog import reproduction_tags
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.logger import JournalLogger
 from visionlab.tracking.member import Member
@@ -29,6 +31,7 @@ from visionlab.training.callbacks import TrainingCurve
 from visionlab.training.checkpoints import StartingPoint
 from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import Divergence
+from visionlab.training.identity import fingerprint
 from visionlab.training.interruption import Interruption
 
 # what other fields call the recall of the positive class
@@ -47,6 +50,7 @@ class Recording:
         interruption: entered by the caller.
         run: the run to go on with, or that a campaign has prepared, or None for a new one.
         member: of a run of a campaign, which also sends it to MLflow.
+        reproduces: the run that a new one is to come out like.
 
     Attributes:
         start: the checkpoint to go on from, None to begin at the beginning.
@@ -63,6 +67,7 @@ class Recording:
         interruption: Interruption,
         run: Run | None = None,
         member: Member | None = None,
+        reproduces: Run | None = None,
     ) -> None:
         self.member = member
         resumed = run if member is None else None
@@ -74,6 +79,7 @@ class Recording:
         self.logger: JournalLogger | None = None
         self.shipper: Shipper | None = None
         self._config, self._datamodule, self._interruption = config, datamodule, interruption
+        self._module, self._reproduces = module, reproduces
         self._parameters = sum(weight.numel() for weight in module.network.parameters())
         self._damages: list[str] = []
         if resumed is not None:
@@ -94,6 +100,11 @@ class Recording:
     def checkpoints(self) -> Path | None:
         """The folder of the checkpoints."""
         return self.run.checkpoints if self.run is not None else None
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether the run ends with a test."""
+        return "test" in self._datamodule.sizes
 
     def __enter__(self) -> Recording:
         if self.run is not None:
@@ -118,7 +129,7 @@ class Recording:
         timing = {"training_seconds": self.curve.seconds} if self.curve.seconds else {}
         self.run.add_to_report(**timing, **({"validation": best} if best else {}))
         report = self.run.report()
-        if self.member is not None:
+        if not self.is_tested:
             self.logger.log_metrics({name: report[name] for name in MEMBER_METRICS if name in report}, steps)
             self.journal.append("artifact", file="report.json")
             return
@@ -136,8 +147,11 @@ class Recording:
             self.journal.append("table", file=f"tables/{table}.json")
         self.journal.append("artifact", file="report.json")
         self.journal.append("artifact", file="predictions.npz")
-        if self.run.config().tracking.figures:
+        tracking = self.run.config().tracking
+        if tracking.figures:
             self._draw()
+        if tracking.log_model and tracking.name != "off":
+            self._package()
 
     def _begin(self, run: Run) -> None:
         assert self.journal is not None
@@ -189,6 +203,18 @@ class Recording:
             said = f"{type(error).__name__}: {error}"
             print(f"visionlab: warning: not all pictures could be drawn ({said})", file=sys.stderr)
 
+    def _package(self) -> None:
+        assert self.run is not None
+        assert self.journal is not None
+        from visionlab.prediction.packaging import write_package  # which needs the engine, and that needs this
+
+        try:
+            folder = write_package(self.run).path.relative_to(self.run.path)
+            self.journal.append("model", name=self._config.name, folder=str(folder), tags=package.origin(self.run))
+        except Exception as error:  # noqa: BLE001 - as for the pictures
+            said = f"{type(error).__name__}: {error}"
+            print(f"visionlab: warning: no model could be made of the run ({said})", file=sys.stderr)
+
     def _describe(self) -> None:
         """Write a new run's first records."""
         assert self.run is not None
@@ -220,10 +246,13 @@ class Recording:
 
     def _origin(self) -> dict[str, str]:
         machine = hardware.describe(self._config.trainer)
+        own = {"threads": str(torch.get_num_threads()), "weights.start": fingerprint(self._module.state_dict())}
         if self.member is not None:
-            own = {"campaign": self.member.campaign, "host": socket.gethostname(), "hardware": machine}
+            own |= {"campaign": self.member.campaign, "host": socket.gethostname(), "hardware": machine}
             return self.member.tags | own
-        return provenance.provenance(project.root(), machine)
+        if self._reproduces is not None:
+            own |= reproduction_tags(self._reproduces)
+        return provenance.provenance(project.root(), machine) | own
 
     def _say_status(self, error: BaseException | None) -> None:
         assert self.run is not None

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from torch import Tensor
 
-from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import UserError
 from visionlab.tracking import journal
-from visionlab.tracking.catalog import find_run
 from visionlab.tracking.run import Run
+from visionlab.tracking.start import find_start
 from visionlab.training import checkpoint_file
 from visionlab.training.build import initialize_from_data
+from visionlab.training.checkpoint_file import DamagedCheckpointError
 from visionlab.training.classifier import Classifier
 
 PREFIX = "network."
 HEAD = "head."
-
-
-def name_start(config: TrainConfig) -> TrainConfig:
-    """The configuration with `model.init_from` as a name that means the same later: an id, or a file's full path.
-
-    Raises:
-        UserError: there is no such run or file.
-    """
-    name = config.model.init_from
-    if name is None:
-        return config
-    file, run = _checkpoint(name)
-    lasting = str(file.absolute()) if run is None or file.absolute() == Path(name).absolute() else run.id
-    return config.model_copy(update={"model": config.model.model_copy(update={"init_from": lasting})})
 
 
 def initialize(config: TrainConfig, module: Classifier, datamodule: ImageDataModule) -> None:  # type: ignore[type-arg]
@@ -47,21 +31,16 @@ def initialize(config: TrainConfig, module: Classifier, datamodule: ImageDataMod
         load_pretrained()
     initialize_from_data(module, datamodule)
     if name is not None:
-        file, run = _checkpoint(name)
+        file, run = find_start(name)
         same_classes = run is not None and _classes(run) == list(datamodule.classes)
-        _take(checkpoint_file.read(file)["state_dict"], module, str(file), config, keep_head=same_classes)
-
-
-def _checkpoint(name: str) -> tuple[Path, Run | None]:
-    """The file that `model.init_from` means, and the run that it is of, if any."""
-    file = Path(name).expanduser()
-    if file.is_file():
-        run = Run(file.absolute().parent.parent)
-        return file, run if run.journal_file.exists() else None
-    if file.suffix == ".ckpt":
-        raise UserError(f"model.init_from: expected a run or a checkpoint file, found no file {name}")
-    run = find_run(project.runs(), name)
-    return run.checkpoint(), run
+        try:
+            state = checkpoint_file.read(file)["state_dict"]
+        except DamagedCheckpointError as error:
+            raise UserError(
+                f"model.init_from: expected a run's checkpoint as it was written, given another file: {error}; "
+                "weights of other origin are for model=pretrained model.weights=FILE"
+            ) from error
+        _take(state, module, str(file), config, keep_head=same_classes)
 
 
 def _classes(run: Run) -> list[str] | None:

@@ -42,8 +42,9 @@ def test_the_documented_sizes_are_the_real_ones() -> None:
     rows = re.findall(r"3x(\d+)x\d+ ([\d.]+) M", text)
     assert len(rows) == 2
     for side, adds in rows:
+        counted = build(int(side), arch="tf_efficientnet_lite0")
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            build(int(side), arch="tf_efficientnet_lite0").features(torch.zeros(1, 3, int(side), int(side)))
+            counted.features(torch.zeros(1, 3, int(side), int(side)))
         assert f"{counter.get_total_flops() / 2e6:.1f}" == adds
 
 
@@ -104,6 +105,33 @@ def test_torchvisions_networks_without_their_last_layer(arch: str) -> None:
     assert stages(built)[-1].name == "head"
 
 
+@pytest.mark.parametrize(("arch", "side"), [("maxvit_t", 224), ("vit_h_14", 518)])
+def test_torchvisions_networks_of_one_size_have_that_of_their_weights(arch: str, side: int) -> None:
+    with torch.device("meta"):  # the size alone is asked for
+        built = build(32, arch=f"torchvision/{arch}")
+        assert seen(built, torch.zeros(1, 3, 32, 32)).shape[-2:] == (side, side)
+
+
+def test_weights_that_know_other_values_get_them_from_the_network() -> None:
+    built = build(224, arch="torchvision/googlenet")
+    given: list[Tensor] = []
+    built.backbone.get_submodule("conv1").register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
+    pixels = torch.rand(1, 3, 224, 224)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (built.mean, built.std))
+    built((pixels - mean) / std)
+    torch.testing.assert_close(given[0], (pixels - 0.5) / 0.5)
+
+
+def test_the_size_is_tried_without_leaving_a_trace() -> None:
+    built = network.Pretrained(
+        PretrainedConfig(arch=FAST, weights="none"), in_channels=3, image_size=(96, 96), num_classes=4
+    )
+    assert all(module.training for module in built.modules())
+    counts = [buffer for name, buffer in built.named_buffers() if name.endswith("num_batches_tracked")]
+    assert counts
+    assert not any(counts)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -111,6 +139,12 @@ def test_torchvisions_networks_without_their_last_layer(arch: str) -> None:
         ({"arch": "torchvision/resnet81"}, "expected one of torchvision's .* networks, given 'resnet81'"),
         ({"arch": "resnet18", "weights": "embedded"}, "embedded are those of model.arch=tf_efficientnet_lite0 alone"),
         ({"channels": 2}, "expected images with 1 or 3 channels, given 2"),
+        ({"arch": "resnet18.a1_in"}, "expected resnet18 alone or with one of its weights .*; did you mean a1_in1k?"),
+        ({"arch": "qwen3_vit_88m_enc"}, "has no last layer to replace"),
+        (
+            {"arch": "torchvision/alexnet", "input_size": 32},
+            "expected a size that torchvision/alexnet takes, such as 224, given images of 32x32",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_said_in_a_line(settings: dict[str, Any], message: str) -> None:

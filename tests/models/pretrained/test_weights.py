@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +97,42 @@ def test_a_file_that_is_not_what_its_hash_says_is_refused(where: str, folder: Pa
         load(name)
 
 
+def test_a_number_at_the_end_of_a_name_is_said_to_be_taken_for_a_hash(folder: Path, tensors: dict[str, Tensor]) -> None:
+    save_file(tensors, folder / "mine-20261124.safetensors")
+    with pytest.raises(UserError, match=r"expected SHA-256 20261124 .*rename it if that is no hash"):
+        load("mine-20261124")
+
+
+@pytest.mark.parametrize("name", ["mine.safetensors", "mine.pth"])
+def test_a_part_of_a_file_is_said_to_be_unreadable(name: str, folder: Path, tensors: dict[str, Tensor]) -> None:
+    if name.endswith(".pth"):
+        torch.save(tensors, folder / name)
+    else:
+        save_file(tensors, folder / name)
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=rf"{name}: expected weights, found what cannot be read \(.*\); fetch it again"):
+        load(name)
+
+
+@pytest.mark.parametrize("arch", ["efficientvit_m0", "torchvision/googlenet"])
+def test_what_goes_with_the_last_layer_alone_is_left_out(arch: str, folder: Path) -> None:
+    import timm
+    from torchvision import models  # type: ignore[import-untyped]
+
+    torch.manual_seed(1)
+    whole = (
+        models.get_model("googlenet", weights=None, init_weights=False)
+        if arch.startswith("torchvision")
+        else timm.create_model(arch, pretrained=False)
+    )
+    save_file(whole.state_dict(), folder / "mine.safetensors")
+    config = PretrainedConfig(arch=arch, weights="mine")
+    built = Pretrained(config, in_channels=3, image_size=(224, 224), num_classes=4)
+    built.load_pretrained()
+    assert_loaded(built, whole.state_dict())
+
+
 class Trap:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return os.mkdir, ("trapped",)
@@ -160,3 +198,35 @@ def test_a_hub_that_cannot_be_reached_is_said_at_once_with_what_can_be_had(
     assert said.startswith(f"model.weights: imagenet of {arch} cannot be fetched")
     assert "model.arch=tf_efficientnet_lite0 model.weights=embedded" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "torchvision/resnet18"])
+def test_a_hub_that_never_answers_is_waited_for_once_and_not_at_each_address(
+    arch: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+    monkeypatch.setattr("requests.head", lambda *_, **__: time.sleep(60))  # as one with many addresses does
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder / "nothing"))
+    with pytest.raises(UserError, match=re.escape("cannot be fetched (TimeoutError); there are model.arch=")):
+        load("imagenet", arch)
+
+
+def test_what_was_fetched_from_the_hub_before_is_loaded_without_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timm
+
+    torch.manual_seed(1)
+    whole = timm.create_model("resnet18", pretrained=False).state_dict()
+    save_file(whole, folder / "model.safetensors")
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("a hub was asked")
+
+    monkeypatch.setattr(
+        "huggingface_hub.try_to_load_from_cache", lambda _, name: str(folder / name) if name[0] == "m" else None
+    )
+    monkeypatch.setattr("socket.socket.connect", refused)
+    monkeypatch.setattr("socket.getaddrinfo", refused)
+    assert_loaded(load("imagenet", "resnet18"), whole)

@@ -65,6 +65,9 @@ class Pretrained(nn.Module):
         made = built.preprocessing
         self.mean, self.std = made.mean[:in_channels], made.std[:in_channels]
         self.size = _size(config, made, image_size)
+        given = self.size or image_size
+        if given != (made.side, made.side):
+            _check_size(self.backbone, config.arch, given, made.side)
         self.interpolation: Literal["bicubic", "bilinear"] = made.interpolation
         scale = torch.tensor([self.std[0] / std for std in made.std])
         shift = torch.tensor([(self.mean[0] - mean) / std for mean, std in zip(made.mean, made.std, strict=True)])
@@ -107,3 +110,23 @@ def _size(config: PretrainedConfig, made: Preprocessing, image_size: tuple[int, 
     elif side is None and min(image_size) < (least := min(LEAST_SIDE, made.side)):
         side = least
     return None if side is None or image_size == (side, side) else (side, side)
+
+
+@torch.no_grad()
+def _check_size(backbone: nn.Module, arch: str, size: tuple[int, int], usual: int) -> None:
+    """Show a network one image: not all that take several sizes take every size.
+
+    Args:
+        size: (H, W) of the image.
+        usual: the side that the network certainly takes.
+    """
+    height, width = size
+    backbone.eval()
+    try:
+        backbone(torch.zeros(1, 3, height, width))
+    except Exception as error:  # each network has a way of its own to refuse
+        raise UserError(
+            f"model.input_size: expected a size that {arch} takes, such as {usual}, given images of {height}x{width}"
+        ) from error
+    finally:
+        backbone.train()

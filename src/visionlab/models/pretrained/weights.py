@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from visionlab.models.pretrained import embedded
 from visionlab.models.pretrained.architecture import TORCHVISION
 
 SUFFIXES = (".safetensors", ".pth", ".pt")  # the first one is preferred: it can hold nothing but tensors
-PATIENCE = 5.0  # seconds that a hub has to answer
+PATIENCE = 5.0  # seconds that a hub has to answer, at whichever of its addresses
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})$")
 _NESTED = ("state_dict", "model", "model_state_dict", "state_dict_ema")  # where training scripts put the weights
 
@@ -28,7 +30,7 @@ def check_source(config: PretrainedConfig) -> None:
     Raises:
         UserError: embedded weights are asked for, and there are none for this network.
     """
-    if config.weights == "embedded" and config.arch != embedded.ARCH:
+    if config.weights == "embedded" and config.arch != embedded.ARCH and config.init_from is None:
         raise UserError(
             f"model.weights: embedded are those of model.arch={embedded.ARCH} alone, given {config.arch}; "
             f"for it there are imagenet (from the network), none (random){_files()}"
@@ -53,8 +55,8 @@ def load_weights(backbone: nn.Module, config: PretrainedConfig, last: tuple[str,
     else:
         file = _file(config.weights)
         found, source = _read(file), str(file)
-    kept = {name: tensor for name, tensor in found.items() if not name.startswith(tuple(f"{part}." for part in last))}
     own = backbone.state_dict()
+    kept = {name: tensor for name, tensor in found.items() if name in own or not _is_of_head(name, last)}
     wrong = [f"{name} missing" for name in own if name not in kept]
     wrong += [f"{name} not known" for name in kept if name not in own]
     wrong += [
@@ -66,6 +68,11 @@ def load_weights(backbone: nn.Module, config: PretrainedConfig, last: tuple[str,
         more = f" and {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
         raise UserError(f"model.weights: expected those of {config.arch}, found others in {source}: {wrong[0]}{more}")
     backbone.load_state_dict(kept)
+
+
+def _is_of_head(name: str, last: tuple[str, ...]) -> bool:
+    """Whether a tensor is the last layer's, or of those beside it in a part of the network that goes with it."""
+    return name.startswith(tuple(f"{layer.rpartition('.')[0] or layer}." for layer in last))
 
 
 def _file(name: str) -> Path:
@@ -94,13 +101,14 @@ def _read(file: Path) -> dict[str, Tensor]:
     Raises:
         UserError: its content is not what its hash says, or holds no weights.
     """
-    expected = _expected_hash(file)
-    if expected is not None:
+    expected, where = _expected_hash(file)
+    if expected:
         with file.open("rb") as stream:
             given = hashlib.file_digest(stream, "sha256").hexdigest()
         if not given.startswith(expected):
             raise UserError(
-                f"{file}: damaged, expected SHA-256 {expected}, found {given[: len(expected)]}; fetch it again"
+                f"{file}: damaged, expected SHA-256 {expected} ({where}), "
+                f"found {given[: len(expected)]}; fetch it again"
             )
     try:
         content: Any
@@ -110,11 +118,13 @@ def _read(file: Path) -> dict[str, Tensor]:
             content = load_file(file)
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{file}: expected weights that can be loaded without running code, found others; save a state_dict alone"
+        ) from error
     except Exception as error:  # damaged files raise errors of many kinds
         reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{file}: expected weights that can be loaded without running code, found others: {reason}"
-        ) from error
+        raise UserError(f"{file}: expected weights, found what cannot be read ({reason}); fetch it again") from error
     for key in _NESTED:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
@@ -124,16 +134,16 @@ def _read(file: Path) -> dict[str, Tensor]:
     return content
 
 
-def _expected_hash(file: Path) -> str | None:
-    """What the SHA-256 begins with: by `<file>.sha256` beside it, or by the end of the file's name."""
+def _expected_hash(file: Path) -> tuple[str, str]:
+    """What the SHA-256 begins with, and what says so: `<file>.sha256` beside it, or the end of the file's name."""
     beside = file.with_name(f"{file.name}.sha256")
     if beside.is_file():
         words = beside.read_text().split()
         if not words or not re.fullmatch(r"[0-9a-fA-F]{64}", words[0]):
             raise UserError(f"{beside}: expected the SHA-256 of {file.name}, 64 hexadecimal digits")
-        return words[0].lower()
+        return words[0].lower(), f"by {beside.name}"
     match = _HASH_IN_NAME.search(file.stem)
-    return match[1] if match else None
+    return match[1] if match else "", "by the end of its name: rename it if that is no hash"
 
 
 def _from_hub(arch: str) -> dict[str, Tensor]:
@@ -148,14 +158,16 @@ def _from_timm(arch: str) -> dict[str, Tensor]:
     described = timm.get_pretrained_cfg(arch)
     if described is None or not described.has_weights:
         raise UserError(f"model.weights: timm has none for {arch}; there are none (random){_files()}")
-    cached = described.hf_hub_id and any(
-        isinstance(try_to_load_from_cache(described.hf_hub_id, name), str)
-        for name in ("model.safetensors", "pytorch_model.bin")
-    )
-    if not cached:
+    # what is here is read here: the hub's client would ask first if there is newer, for minutes without a network
+    here: dict[str, Any] = {}
+    if described.hf_hub_id:
+        names = ("model.safetensors", "pytorch_model.bin")
+        files = [try_to_load_from_cache(described.hf_hub_id, name) for name in names]
+        here = next(({"file": file, "custom_load": False} for file in files if isinstance(file, str)), {})
+    if not here and not _is_fetched(str(described.url)):
         _ask(constants.ENDPOINT if described.hf_hub_id else str(described.url), arch)
     try:
-        network = timm.create_model(arch, pretrained=True, num_classes=0)
+        network = timm.create_model(arch, pretrained=True, num_classes=0, pretrained_cfg_overlay=here)
     except Exception as error:
         raise _unreachable(arch, error) from error
     return dict(network.state_dict())
@@ -165,7 +177,7 @@ def _from_torchvision(name: str) -> dict[str, Tensor]:
     from torchvision import models  # type: ignore[import-untyped]
 
     weights = models.get_model_weights(name).DEFAULT
-    if not (Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]).is_file():
+    if not _is_fetched(weights.url):
         _ask(weights.url, f"{TORCHVISION}{name}")
     try:
         found: dict[str, Tensor] = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -174,14 +186,31 @@ def _from_torchvision(name: str) -> dict[str, Tensor]:
     return found
 
 
+def _is_fetched(url: str) -> bool:
+    """Whether torch has fetched a file before, to where it will look for it first."""
+    return (Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]).is_file()
+
+
 def _ask(address: str, arch: str) -> None:
     """Make sure that a hub answers, as its own clients try for minutes before they give up."""
     import requests
 
-    try:
-        requests.head(address, timeout=PATIENCE, allow_redirects=True).raise_for_status()
-    except requests.RequestException as error:
-        raise _unreachable(arch, error) from error
+    failures: list[Exception] = [TimeoutError()]
+
+    def ask() -> None:
+        try:
+            requests.head(address, timeout=PATIENCE, allow_redirects=True).raise_for_status()
+        except requests.RequestException as error:
+            failures[:] = [error]
+        else:
+            failures.clear()
+
+    # in a thread: the time-out is for each of a host's addresses, and not for finding out which it has
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    if failures:
+        raise _unreachable(arch, failures[0]) from failures[0]
 
 
 def _unreachable(arch: str, error: Exception) -> UserError:

@@ -1,0 +1,35 @@
+"""What transfer learning costs and gives.
+
+    VISIONLAB_DATA=data python scripts/bench_transfer.py
+    python scripts/bench_transfer.py --parts cache --images 3000
+
+cache  a linear probe on cached features against one that computes them in every epoch: seconds an epoch, and results
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib.metadata import version
+
+from bench_lib import positive
+from transfer_cache import measure_cache
+
+from visionlab.tracking.provenance import cpu_name
+
+PARTS = ["cache"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--images", type=positive, default=1000, help="of CIFAR-10, of cache (default 1000)")
+    parser.add_argument("--epochs", type=positive, default=5, help="counted, of cache (default 5)")
+    arguments = parser.parse_args()
+    print(f"{cpu_name()}, {os.cpu_count()} processors; torch {version('torch')}, timm {version('timm')}", flush=True)
+    if "cache" in arguments.parts:
+        measure_cache(arguments.images, arguments.epochs)
+
+
+if __name__ == "__main__":
+    main()
