@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,3 +69,29 @@ def test_two_processes_that_are_told_to_stop_save_together_and_go_on_as_if_nothi
     assert stopped.report()["test"] == undisturbed.report()["test"]
     ours, theirs = (checkpoint_file.read(run.checkpoints / "last.ckpt")["state_dict"] for run in (stopped, undisturbed))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.slow
+def test_no_process_looks_for_a_checkpoint_before_it_has_its_name(tmp_path: Path) -> None:
+    script = tmp_path / "slow_disk.py"
+    script.write_text(SLOW_DISK)
+    words = "train experiment=digits trainer.accelerator=cpu trainer.devices=2 trainer.max_epochs=1 tracking=off"
+    done = subprocess.run([sys.executable, script, *words.split()], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert all_runs(project.runs())[0].status() == "FINISHED"
+
+
+SLOW_DISK = """
+import pathlib, sys, time
+from visionlab.cli import main
+
+replace = pathlib.Path.replace
+
+def slowly(self, target):
+    if self.name == "new.ckpt":
+        time.sleep(1.5)
+    return replace(self, target)
+
+pathlib.Path.replace = slowly
+main(sys.argv[1:])
+"""

@@ -143,7 +143,9 @@ def fit(
     start = recording.start
     if start is None or not start.is_complete(settings):
         trainer.fit(module, datamodule=datamodule, ckpt_path=start.file if start else None, weights_only=True)
-        return checkpoints.chosen(keeper.folder)
+        # only the first process knows that the files have their last names: others would choose too early
+        file: Path = trainer.strategy.broadcast(checkpoints.chosen(keeper.folder))
+        return file
     return checkpoints.chosen(start.file.parent)
 
 
