@@ -19,7 +19,7 @@ METHODS = {
 }
 
 
-def measure_methods(picture: Path | None) -> None:
+def measure_methods(pictures: Path | None) -> None:
     """Train each, one after the other, and draw accuracy against time."""
     with tempfile.TemporaryDirectory() as name:
         courses = {
@@ -38,7 +38,8 @@ def measure_methods(picture: Path | None) -> None:
         for method, course in courses.items()
     ]
     print_table(["method", "experiment", "time", "validation", "test"], rows)
-    if picture is not None:
+    if pictures is not None:
+        picture = pictures / "cifar10_transfer.png"
         _draw(courses, picture)
         print(f"drawn in {picture}")
 
@@ -49,14 +50,17 @@ def _draw(courses: dict[str, Course], file: Path) -> None:
         for method, course in courses.items():
             x, y = course.seconds, [100 * share for share in course.validation]
             axes.plot(x, y, marker="o", color=METHODS[method][1])
+            # a curve is named at its side, single points above
+            is_curve = x[-1] - x[0] > 30
+            place, offset = ((x[-3], y[-3]), (10, -6)) if is_curve else ((x[-1], y[-1]), (8, 6))
             axes.annotate(
                 f"{method}, test {percent(course.test)}",
-                (x[-1], y[-1]),
-                (6, -4 if method == "from scratch" else 4),
+                place,
+                offset,
                 textcoords="offset points",
                 color=METHODS[method][1],
-                va="top" if method == "from scratch" else "bottom",
-                ha="right",
+                va="top" if is_curve else "bottom",
+                ha="left" if is_curve else "right",
             )
         axes.set(xlabel="seconds of training, features and validation included", ylabel="validation accuracy [%]")
         axes.set_xlim(left=0)

@@ -28,7 +28,7 @@ PROBE = {
 }
 
 
-def measure_sizes(picture: Path | None) -> None:
+def measure_sizes(pictures: Path | None) -> None:
     """Train both on 1, 5, 20 and 100 per cent, test them all on the same images, and draw accuracy against size."""
     found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -43,7 +43,8 @@ def measure_sizes(picture: Path | None) -> None:
     print("\nCIFAR-10, test accuracy by share of the training images, of which a twentieth is for validation")
     rows = [(method, *(percent(accuracy, 2) for _, accuracy in points)) for method, points in found.items()]
     print_table(["", *(percent(share, 0) for share in SCRATCH)], rows)
-    if picture is not None:
+    if pictures is not None:
+        picture = pictures / "cifar10_sizes.png"
         _draw(found, picture)
         print(f"drawn in {picture}")
 
@@ -58,15 +59,20 @@ def _draw(found: dict[str, list[tuple[float, float]]], file: Path) -> None:
         for method, points in found.items():
             x, y = [FULL * share for share, _ in points], [100 * accuracy for _, accuracy in points]
             axes.plot(x, y, marker="o", color=COLOURS[method], label=method)
-            for place in zip(x, y, strict=True):
-                below = method == "from scratch" and place[0] < FULL
+            for number, place in enumerate(zip(x, y, strict=True)):
+                is_best = place[1] == 100 * max(others[number][1] for others in found.values())
                 axes.annotate(
-                    f"{place[1]:.1f}", place, (0, -16 if below else 7), textcoords="offset points", ha="center"
+                    f"{place[1]:.1f}",
+                    place,
+                    (0, 8 if is_best else -18),
+                    textcoords="offset points",
+                    ha="center",
+                    color=COLOURS[method],
                 )
         axes.set_xscale("log")
         axes.set_xticks([FULL * share for share in SCRATCH], [f"{FULL * share:,.0f}" for share in SCRATCH])
         axes.minorticks_off()
         axes.set(xlabel="training images", ylabel="test accuracy [%]")
-        axes.set_ylim(top=100)
+        axes.margins(0.06, 0.2)
         axes.grid(axis="y", alpha=0.3)
         axes.legend(loc="lower right")
