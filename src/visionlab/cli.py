@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from visionlab import __version__
 from visionlab.errors import ConfigError, InterruptedRun, UserError
+from visionlab.training import launch
 
 COMMANDS = {
     "train": "train, choose by validation, test once, track everything",
@@ -39,6 +40,8 @@ COMMANDS = {
     "schema": "write the JSON schemas that editors complete conf/**/*.yaml with",
 }
 
+DISTRIBUTED = ("train", "resume", "reproduce")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
@@ -48,10 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parsed = _parse(sys.argv[1:] if arguments is None else list(arguments))
     debugging = any(word.startswith("debug=") and word != "debug=false" for word in getattr(parsed, "overrides", []))
     try:
+        launch.silence()
+        _check_launch(parsed.command)
         importlib.import_module(_module(parsed.command)).run(parsed)
     except UserError as error:
         if debugging and not isinstance(error, ConfigError):
             raise
+        launch.leave_errors_to_rank_0()
         for line in str(error).splitlines():
             print(f"visionlab: {line}", file=sys.stderr)
         sys.exit(2)
@@ -63,6 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         # the reader, such as `head`, has seen enough; nothing more may be written at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_launch(command: str) -> None:
+    """Refuse what each of several processes would do by itself."""
+    started = launch.current()
+    if started.world_size > 1 and command in COMMANDS and command not in DISTRIBUTED:
+        raise UserError(
+            f"{command}: expected one process, as only {', '.join(DISTRIBUTED)} share their work, given "
+            f"{started.world_size} by {started.by}"
+        )
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

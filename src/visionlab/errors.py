@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+KILLED = "Killed"
+
 
 class UserError(Exception):
     """Something the user can put right. The message says what, where, expected, given and what to do."""
@@ -27,6 +29,20 @@ class DataUnavailableError(UserError):
 
 class WithheldError(Exception):
     """The test set was asked for where nothing may be chosen by it."""
+
+
+class RankError(Exception):
+    """One of the processes that train together has failed, so all of them have ended.
+
+    Attributes:
+        rank: of the process.
+        kind: class of its error, or Killed where it is gone without a word.
+        details: its traceback, "" where there is none.
+    """
+
+    def __init__(self, rank: int, kind: str, message: str, details: str = "") -> None:
+        super().__init__(f"rank {rank} {message}" if kind == KILLED else f"rank {rank}: {kind}: {message}")
+        self.rank, self.kind, self.details = rank, kind, details
 
 
 class PrunedRun(BaseException):

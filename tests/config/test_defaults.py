@@ -32,7 +32,7 @@ MODEL = "model: expected"
         ("mine", "defaults: expected files that do not build on themselves, given `mine`"),
         (
             "nothing",
-            "experiment: expected one of catdog_cnn, catdog_transfer, cifar10_cnn, cifar10_resnet18, "
+            "experiment: expected one of catdog_cnn, catdog_transfer, cifar10_cnn, cifar10_finetune, cifar10_resnet18, "
             "cifar10_transfer, digits, mine, given 'nothing'",
         ),
         ("3", "defaults: expected a list with entries such as `override /model: cnn`, given `3`"),
@@ -65,7 +65,8 @@ def test_all_mistakes_are_named_also_in_files_that_are_built_on(conf: Path, expe
         "model: expected one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn? "
         "[conf/experiment/mine.yaml:4]",
         "optimizer: expected one of adamw, muon, sgd, given 'adam'; did you mean adamw? [conf/experiment/mine.yaml:5]",
-        "loss: expected one of cross_entropy, focal, given 'focl'; did you mean focal? [conf/experiment/below.yaml:2]",
+        "loss: expected one of cross_entropy, focal, logit_adjusted, given 'focl'; did you mean focal? "
+        "[conf/experiment/below.yaml:2]",
     ]
 
 

@@ -66,7 +66,17 @@ def test_every_mistake_has_its_line() -> None:
         (["trainer.early_stopping=3", "data.val_fraction=0"], "trainer.early_stopping: needs a validation set"),
         (["data.fold=3"], "data.fold: expected 0 without data.folds, given 3 [command line]"),
         (["data.folds=5", "data.fold=5"], "data.fold: expected 0 to 4, as data.folds is 5, given 5 [command line]"),
-        (["loss=focal", "data.augment.mixup=0.2"], "need loss=cross_entropy"),
+        (["loss=focal", "data.augment.mixup=0.2"], "need loss=cross_entropy or loss=logit_adjusted, given focal"),
+        (["data.sampler=balanced", "loss.class_weights=balanced"], "so does loss.class_weights=balanced; choose one"),
+        (
+            ["data.sampler=balanced", "loss=logit_adjusted"],
+            "data.sampler: balanced makes up for unequal classes, and so",
+        ),
+        (["data.imbalance=1"], "data.imbalance: expected a number above 1, or null, given 1"),
+        (["trainer.accumulate=0"], "trainer.accumulate: expected a whole number of at least 1, given 0"),
+        (["optimizer.lr_rule=linear"], "optimizer.lr_rule: linear needs reference_batch, the images in"),
+        (["optimizer.reference_batch=64"], "optimizer.reference_batch: changes nothing without a rule"),
+        (["optimizer.lr_rule=squared"], "optimizer.lr_rule: expected one of none, linear, sqrt, given 'squared'"),
     ],
 )
 def test_settings_that_exclude_each_other(overrides: list[str], rule: str) -> None:

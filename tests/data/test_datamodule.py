@@ -323,6 +323,37 @@ def test_only_training_is_shuffled() -> None:
     assert datamodule.train_dataloader().order().tolist() != other.train_dataloader().order().tolist()
 
 
+@pytest.mark.parametrize("folds", [None, 5])
+def test_imbalance_is_of_the_training_images_alone(folds: int | None) -> None:
+    settings = {"classes": tuple("abcd"), "val_fraction": 0.2, "folds": folds, "test_fraction": 0.25}
+    whole = prepared(some(400, classes=4), **settings)
+    tailed = prepared(some(400, classes=4), imbalance=8, **settings)
+    assert tailed.class_counts.tolist() == [60, 30, 15, 8]
+    assert content(tailed.images("train")) < content(whole.images("train"))
+    for name in ("val", "test"):
+        assert torch.equal(tailed.images(name).images, whole.images(name).images)
+        assert tailed.images(name).labels.bincount().unique().numel() == 1
+    assert tailed.fingerprint == whole.fingerprint
+    assert tailed.notes == {
+        "training images left out to make classes unequal": 127,
+        "training images of the first class": 60,
+        "training images of the last class": 8,
+    }
+    assert all(note.replace(" ", "").isalpha() for note in tailed.notes)
+    other = prepared(some(400, classes=4), imbalance=8, split_seed=1, **settings | {"val_fraction": 0, "folds": None})
+    again = prepared(some(400, classes=4), imbalance=8, split_seed=2, **settings | {"val_fraction": 0, "folds": None})
+    assert content(other.images("train")) != content(again.images("train"))
+
+
+def test_the_balanced_sampler_is_for_training_alone() -> None:
+    datamodule = prepared(some(40), some(10, seed=1), sampler="balanced", val_fraction=0)
+    draw = datamodule.train_dataloader().order()
+    assert len(draw) == 40
+    assert len(draw.unique()) < 40
+    assert datamodule.evaluation_loader("train", 7).order().tolist() == list(range(40))
+    assert datamodule.test_dataloader().order().tolist() == list(range(10))
+
+
 def test_one_batch_is_trained_and_validated_on() -> None:
     datamodule = prepared(some(40), some(10, seed=1), batch_size=8)
     datamodule.keep_one_batch()

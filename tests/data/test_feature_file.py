@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,43 @@ def test_old_files_and_abandoned_ones_are_removed(folder: Path, monkeypatch: pyt
     Worker().fill(folder)
     kept = {"features-same.npy", "features-new.partial", "features-c.npy", "features.lock"}
     assert names(folder) == kept
+
+
+def test_a_file_that_was_removed_does_not_give_its_name_to_what_others_have_begun_since(folder: Path) -> None:
+    worker = Worker()
+
+    def compute(block: Block) -> Features:
+        if block.number == 3:  # somebody clears the folder, and another process begins anew
+            (folder / "features-same.partial").unlink()
+            os.close(FeatureFile(folder, "same", SHAPE)._begin())
+        return worker.compute(block)
+
+    with pytest.raises(FileNotFoundError, match="was removed by somebody"):
+        FeatureFile(folder, "same", SHAPE).fill(compute, worker.report)
+    assert names(folder) == {"features-same.partial", "features.lock"}
+    assert np.array_equal(worker.fill(folder), EVERYTHING)
+
+
+def test_threads_of_a_process_come_to_the_same(folder: Path) -> None:
+    workers = [Worker() for _ in range(3)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        found = list(pool.map(lambda worker: worker.fill(folder), workers))
+    assert all(np.array_equal(one, EVERYTHING) for one in found)
+    assert names(folder) == {"features-same.npy", "features.lock"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_that_cannot_be_written_to_serves_what_it_has(folder: Path) -> None:
+    Worker().fill(folder)
+    folder.chmod(0o500)
+    try:
+        worker = Worker()
+        assert np.array_equal(worker.fill(folder), EVERYTHING)
+        assert worker.blocks == []
+        with pytest.raises(OSError, match="ermission denied"):
+            worker.fill(folder, "other")
+    finally:
+        folder.chmod(0o700)
 
 
 def test_a_full_disk_is_an_error_and_what_is_there_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,13 @@ def test_what_is_added_leaves_what_was_there(tmp_path: Path) -> None:
     assert (tmp_path / "decisions.csv").read_text().startswith("# my own\ncat/1.jpg,keep\n")
 
 
+def test_a_class_that_begins_as_a_remark_does_is_none(tmp_path: Path) -> None:
+    add_decisions(tmp_path, {"#1/2.jpg": "drop"})
+    add_decisions(tmp_path, {"#1/2.jpg": "drop"})
+    assert read_decisions(tmp_path) == {"#1/2.jpg": "drop"}
+    assert len((tmp_path / "decisions.csv").read_text().splitlines()) == 2
+
+
 def test_what_is_no_table_is_answered_with_a_line(tmp_path: Path) -> None:
     (tmp_path / "decisions.csv").write_text(f"cat/{'1' * 200_000},keep\n")
     with pytest.raises(UserError, match=r"decisions\.csv: expected lines of file,decision, found no table"):

@@ -57,6 +57,15 @@ def test_a_table_from_a_spreadsheet_is_understood(root: Path) -> None:
     assert read_decisions(root) == {NAMES[0]: "drop", NAMES[1]: "keep"}
 
 
+def test_columns_may_be_moved_and_lines_be_short(root: Path) -> None:
+    table(root).write_text(f"decision,file\ndrop,{NAMES[0]}\n\nkeep,{NAMES[1]}\n")
+    take_over(root)
+    assert read_decisions(root) == {NAMES[0]: "drop", NAMES[1]: "keep"}
+    table(root).write_text("decision,file\n\ndrop\n")
+    with pytest.raises(UserError, match=r"review\.csv: line 3: expected .*, given 'drop'"):
+        take_over(root)
+
+
 def test_without_a_table_or_an_answer_nothing_happens(root: Path, tmp_path: Path) -> None:
     before = table(root).read_text()
     take_over(root)

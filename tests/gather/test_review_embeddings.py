@@ -46,6 +46,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return found[:, None].astype(np.float16)
 
     monkeypatch.setattr(module, "_network", lambda: network)
+    monkeypatch.setattr(module, "embedded_weights", lambda: {"layer": torch.zeros(2)})
     monkeypatch.setattr(module, "SHARD", 4)
     monkeypatch.setattr(module, "BATCH", 3)
     return levels
@@ -105,7 +106,7 @@ def _embed_slowly(files: list[Path], cache: Path) -> None:
         time.sleep(0.2)
         return np.zeros((len(pixels), 1), np.float16)
 
-    module._network = lambda: network
+    module._network = lambda: network  # of this process, as are the weights of `seen`
     embed_all(files, cache)
 
 
@@ -127,6 +128,7 @@ def test_killed_it_goes_on_where_it_was(files: list[Path], cache: Path, seen: li
     assert not list(folder.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_the_embedded_network_tells_pictures_apart(tmp_path: Path, cache: Path) -> None:
     files = []
     for kind, pictures in {

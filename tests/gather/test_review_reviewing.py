@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,8 +18,9 @@ from PIL import Image
 from visionlab import cli
 from visionlab.data.decode import BrokenImageError, decode
 from visionlab.errors import UserError
-from visionlab.gather.manifest import Row, read_manifest
-from visionlab.gather.review import embeddings, reviewing, sheets
+from visionlab.gather import cleaning
+from visionlab.gather.manifest import Row, read_manifest, write_manifest
+from visionlab.gather.review import reviewing, sheets
 from visionlab.gather.review.reviewing import review
 from visionlab.gather.review.suspects import Suspect
 
@@ -32,10 +38,10 @@ def save(file: Path, hue: Sequence[int], number: int) -> None:
     Image.fromarray((level + noise).clip(0, 255).astype(np.uint8)).save(file)
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fifteen red cats and blue dogs each, with a blue one among the cats and a red one among the dogs."""
-    folder = tmp_path / "photos"
+    folder = tmp_path_factory.mktemp("photos")
     for label, other in (("cat", "dog"), ("dog", "cat")):
         for number in range(14):
             save(folder / label / f"{number}.png", HUES[label], number)
@@ -43,23 +49,37 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+class Colours(ModuleType):
+    """Instead of the module with the network, which it takes seconds to import: an image is its mean colour.
+
+    Attributes:
+        calls: how many images were looked at in each call.
+        meanwhile: what happens as they are.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("visionlab.gather.review.embeddings")
+        self.calls: list[int] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def embed_all(self, files: Sequence[Path], cache: Path) -> list[np.ndarray | str]:
+        self.meanwhile()
+        self.calls.append(len(files))
+        return [colour(file) for file in files]
+
+
+def colour(file: Path) -> np.ndarray | str:
+    try:
+        return decode(file, 8, "rgb").mean(axis=(1, 2)).astype(np.float16)
+    except BrokenImageError as error:
+        return str(error)
+
+
 @pytest.fixture(autouse=True)
-def colours(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Instead of a network, the mean colour; how many images were looked at in each call."""
-    calls: list[int] = []
-
-    def embed_all(files: Sequence[Path], cache: Path) -> list[np.ndarray | str]:
-        outcomes: list[np.ndarray | str] = []
-        for file in files:
-            try:
-                outcomes.append(decode(file, 8, "rgb").mean(axis=(1, 2)).astype(np.float16))
-            except BrokenImageError as error:
-                outcomes.append(str(error))
-        calls.append(len(files))
-        return outcomes
-
-    monkeypatch.setattr(embeddings, "embed_all", embed_all)
-    return calls
+def colours(monkeypatch: pytest.MonkeyPatch) -> Colours:
+    module = Colours()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
 
 
 def words(photos: Path) -> list[str]:
@@ -67,15 +87,23 @@ def words(photos: Path) -> list[str]:
     return ["gather", "gather.sources=[]", *folders]
 
 
-@pytest.fixture
-def root(photos: Path, home: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data set, gathered; no picture counts as a copy of another."""
-    from visionlab.gather import cleaning
+@pytest.fixture(scope="module")
+def gathered(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data set as it is gathered; no picture counts as a copy of another."""
+    data = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISIONLAB_DATA", str(data))
+        patch.setattr(cleaning, "find_duplicates", lambda signatures: [])
+        cli.main(words(photos))
+    return data / "catdog"
 
+
+@pytest.fixture
+def root(gathered: Path, home: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, for this test."""
     monkeypatch.setattr(cleaning, "find_duplicates", lambda signatures: [])
-    cli.main(words(photos))
     capsys.readouterr()
-    return home / "data" / "catdog"
+    return Path(shutil.copytree(gathered, home / "data" / "catdog"))
 
 
 def questions(root: Path) -> list[dict[str, str]]:
@@ -128,7 +156,7 @@ def test_what_a_person_decides_is_done_by_the_next_gather_and_not_asked_again(
     decide(root, {cat: "drop", dog: "keep"})
     cli.main([*words(photos), "--offline"])
     assert "2 decisions moved from" in capsys.readouterr().out
-    rows = {row.image_url.split("photos/")[1]: row for row in read_manifest(root)}
+    rows = {"/".join(row.image_url.split("/")[-2:]): row for row in read_manifest(root)}
     assert (rows["cat/swapped.png"].decision, rows["cat/swapped.png"].reason) == ("drop", "by hand")
     assert rows["dog/swapped.png"].decision == "keep"
     assert not (root / cat).exists()
@@ -139,19 +167,11 @@ def test_what_a_person_decides_is_done_by_the_next_gather_and_not_asked_again(
     assert list((root / "review").iterdir()) == [root / "review" / "review.csv"]
 
 
-def test_an_answer_that_comes_meanwhile_is_not_lost(
-    root: Path, monkeypatch: pytest.MonkeyPatch, colours: list[int]
-) -> None:
+def test_an_answer_that_comes_meanwhile_is_not_lost(root: Path, colours: Colours) -> None:
     cli.main(["gather", "--review"])
     cat = name_of(root, "cat/swapped.png")
     (root / "review" / "my notes.txt").write_text("mine")
-    usual = embeddings.embed_all
-
-    def meanwhile(files: Sequence[Path], cache: Path) -> list[embeddings.Embedding | str]:
-        decide(root, {cat: "keep"})
-        return usual(files, cache)
-
-    monkeypatch.setattr(embeddings, "embed_all", meanwhile)
+    colours.meanwhile = lambda: decide(root, {cat: "keep"})
     cli.main(["gather", "--review"])
     assert (root / "decisions.csv").read_text().splitlines()[1:] == ["/".join(cat.split("/")[-2:]) + ",keep"]
     assert [row["file"] for row in questions(root)] == [name_of(root, "dog/swapped.png")]
@@ -176,12 +196,12 @@ def test_many_suspects_fill_several_sheets_but_not_hundreds(
     rows = [row for row in read_manifest(root) if row.decision == "keep"]
     suspects = [Suspect(i, "outlier", None, 0.9 - i / 100) for i in range(30)]
     monkeypatch.setattr(reviewing, "find_suspects", lambda *_: suspects)
-    review(root, rows)
+    review(root, lambda: rows)
     assert [row["sheet"] for row in questions(root)] == ["outliers-01.png"] * 24 + ["outliers-02.png"] * 6
     with Image.open(root / "review" / "outliers-02.png") as sheet:
         assert sheet.info["Title"].endswith(": 25 to 30 of 30")
     monkeypatch.setattr(sheets, "SHEETS", 1)
-    review(root, rows)
+    review(root, lambda: rows)
     assert [row["sheet"] for row in questions(root)] == ["outliers-01.png"] * 24 + [""] * 6
     assert [file.name for file in (root / "review").glob("*.png")] == ["outliers-01.png"]
 
@@ -199,10 +219,10 @@ def row_of(label: str, number: int) -> Row:
         ({"cat": 30, "dog": 9}, r"expected at least 10 images of each class, .* found 9 of dog; gather more"),
     ],
 )
-def test_too_little_to_compare_is_said(tmp_path: Path, colours: list[int], counts: dict[str, int], said: str) -> None:
+def test_too_little_to_compare_is_said(tmp_path: Path, colours: Colours, counts: dict[str, int], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        review(tmp_path, [row_of(label, number) for label, count in counts.items() for number in range(count)])
-    assert colours == []
+        review(tmp_path, lambda: [row_of(label, number) for label in counts for number in range(counts[label])])
+    assert colours.calls == []
     assert not list(tmp_path.iterdir())
 
 
@@ -210,26 +230,50 @@ def test_images_that_are_all_gone_are_too_few(root: Path) -> None:
     for number in range(6):
         (root / name_of(root, f"dog/{number}.png")).unlink()
     with pytest.raises(UserError, match=r"expected at least 10 readable images of each class, .* found 9 of dog"):
-        review(root, read_manifest(root))
+        review(root, lambda: read_manifest(root))
     assert not (root / "review").exists()
 
 
-def test_a_wrong_word_is_told_before_the_images_are_looked_at(root: Path, colours: list[int]) -> None:
+def test_a_wrong_word_is_told_before_the_images_are_looked_at(root: Path, colours: Colours) -> None:
     cli.main(["gather", "--review"])
     decide(root, {name_of(root, "cat/swapped.png"): "away"})
-    colours.clear()
+    colours.calls.clear()
     with pytest.raises(UserError, match="expected keep, drop or nothing"):
-        review(root, read_manifest(root))
-    assert colours == []
+        review(root, lambda: read_manifest(root))
+    assert colours.calls == []
 
 
-def test_a_full_disk_is_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(files: object, cache: Path) -> None:
-        raise OSError(28, "No space left on device", str(cache))
+def test_a_full_disk_is_one_line(root: Path, colours: Colours) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device", str(root / ".gather" / "embeddings"))
 
-    monkeypatch.setattr(embeddings, "embed_all", full)
+    colours.meanwhile = full
     with pytest.raises(UserError, match=r"embeddings: No space left on device; the same command goes on"):
-        review(root, read_manifest(root))
+        review(root, lambda: read_manifest(root))
+
+
+def test_what_another_gather_changes_while_it_is_waited_for_counts(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setattr(reviewing, "at_work", gathering_anew(root, read_manifest(root)))
+    cli.main(["gather", "--review"])
+    said = capsys.readouterr()
+    assert "28 images looked at, none dropped; probable mislabels: 0" in said.out
+    assert said.err == ""
+
+
+def gathering_anew(root: Path, rows: Sequence[Row]) -> Callable[[Path], AbstractContextManager[None]]:
+    """The lock, which another process holds until it has dropped what is strange."""
+
+    @contextmanager
+    def at_work(_: Path) -> Iterator[None]:
+        strange = [row for row in rows if row.image_url.endswith("swapped.png")]
+        write_manifest(root, [replace(row, decision="drop") if row in strange else row for row in rows])
+        for row in strange:
+            (root / row.file).unlink()
+        yield
+
+    return at_work
 
 
 def test_three_classes_are_told_apart(tmp_path: Path) -> None:
@@ -239,5 +283,5 @@ def test_three_classes_are_told_apart(tmp_path: Path) -> None:
             shown = HUES["cow"] if (label, number) == ("dog", 5) else hue
             save(tmp_path / "train" / label / f"{number}.png", shown, number)
             rows.append(row_of(label, number))
-    review(tmp_path, rows)
+    review(tmp_path, lambda: rows)
     assert [(row["file"], row["suggestion"]) for row in questions(tmp_path)] == [("train/dog/5.png", "cow")]

@@ -80,10 +80,22 @@ def test_a_package_is_made_once_and_what_was_killed_half_way_is_no_package(
         with pytest.raises(KeyboardInterrupt):
             write_package(run)
     assert [path.name[0] for path in (run.path / "models").iterdir()] == ["."]
+    (run.path / "models" / ".0123456789abcdef.part").mkdir()  # of an earlier checkpoint
     made = write_package(run)
     assert [path.name for path in (run.path / "models").iterdir()] == [made.path.name]
     monkeypatch.setattr(packaging, "_write_code", _killed)
     assert write_package(run) == made
+
+
+@pytest.mark.parametrize("part", ["about.json", "network", "code"])
+def test_a_package_of_which_a_part_was_removed_is_made_again(part: str, copied: Trained, tmp_path: Path) -> None:
+    run = copied.runs["plain"]
+    package = write_package(run)
+    (package.path / part).rename(tmp_path / part)
+    assert not package.is_there
+    assert write_package(run) == package
+    assert package.is_there
+    assert sorted(path.name for path in package.path.iterdir()) == ["about.json", "code", "network"]
 
 
 def test_a_network_that_cannot_be_used_leaves_nothing(copied: Trained) -> None:

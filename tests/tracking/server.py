@@ -29,25 +29,27 @@ class Server:
 
     Attributes:
         database: the file, where there is one.
+        command: as it is typed. It may be changed until the server is started, but for the port.
+        environment: likewise, besides what is there.
     """
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
         self._folder = folder
         self.database = folder / "server.db"
-        self._store = store or f"sqlite:///{self.database}"
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
+        self.command = ["mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(self.port)]
+        self.command += ["--backend-store-uri", store or f"sqlite:///{self.database}"]
+        self.command += ["--artifacts-destination", str(folder / "artifacts")]
+        self.environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--backend-store-uri", self._store]
-        command += ["--artifacts-destination", str(self._folder / "artifacts")]
-        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        command = [sys.executable, "-m", *self.command]
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True
+                command, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True
             )
         end = time.monotonic() + START_SECONDS
         while not self._answers():

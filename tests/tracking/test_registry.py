@@ -16,9 +16,10 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus
 
 from tests.tracking.packages import packaged
-from tests.tracking.server import Proxy, failing, well
+from tests.tracking.server import Exchange, Proxy, failing, well
 from tests.tracking.stored import client_of, points_in_journal, points_in_mlflow, stored
 from visionlab.tracking import registry as registries
+from visionlab.tracking import shipment_state
 from visionlab.tracking.mlflow import Store
 from visionlab.tracking.package import Package, origin
 from visionlab.tracking.registry import Registered, Registry
@@ -28,7 +29,7 @@ from visionlab.tracking.shipper import ship_everything
 MakeRun = Callable[..., Run]
 KILLED_AT = (
     "create_logged_model",
-    "log_model_artifacts",
+    "log_model_artifact",
     "finalize_logged_model",
     "create_registered_model",
     "create_model_version",
@@ -194,6 +195,43 @@ def test_an_older_server_takes_all_of_a_run_but_the_model(make_run: MakeRun, pro
     assert stored(run).info.status == "FINISHED"
     assert points_in_mlflow(run) == points_in_journal(run)
     assert "expected MLflow 3 or later" in (run.path / "shipper.log").read_text()
+
+
+def test_a_server_that_forbids_models_takes_all_of_a_run_besides(make_run: MakeRun, proxy: Proxy) -> None:
+    proxy.behaviour = lambda exchange: (failing(403) if "registered-models" in exchange.seen.path else well)(exchange)
+    run = make_run(f"tracking.uri={proxy.uri}", points=3, status=None)
+    package = packaged(run)
+    writer = run.journal()
+    writer.append("model", name="others-lamp", folder=f"models/{package.path.name}", tags=origin(run))
+    writer.append("status", status="FINISHED", tags={})
+    ship_everything(run)
+    assert stored(run).info.status == "FINISHED"
+    assert points_in_mlflow(run) == points_in_journal(run)
+    assert "model others-lamp: is forbidden" in (run.path / "shipper.log").read_text()
+
+
+def test_each_file_that_a_slow_server_takes_is_a_sign_but_not_the_same_again(make_run: MakeRun, proxy: Proxy) -> None:
+    run = make_run(f"tracking.uri={proxy.uri}", status=None)
+    package = packaged(run)
+    ship_everything(run)
+    writer = run.journal()
+    writer.append("model", name="slow-lamp", folder=f"models/{package.path.name}", tags=origin(run))
+    signs: list[object] = []
+
+    def behave(exchange: Exchange) -> None:
+        is_file = exchange.seen.method == "PUT"
+        if is_file:
+            signs.append(shipment_state.last_sign(run))
+        (failing(500) if is_file and len(signs) == 4 else well)(exchange)
+
+    proxy.behaviour = behave
+    with pytest.raises(Exception, match="500"):
+        ship_everything(run)
+    ship_everything(run)
+    assert len(signs) > 8
+    assert [signs[0] == sign for sign in signs[1:4]] == [False] * 3
+    assert signs[3:8] == [signs[3]] * 5  # what was refused, and those before it once more
+    assert len(set(signs[7:])) == len(signs[7:])
 
 
 def test_the_example_fits_the_signature() -> None:

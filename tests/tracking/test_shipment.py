@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.tracking.stored import artifacts, client_of, points_in_journal, point
 from visionlab.tracking import shipment, shipment_state
 from visionlab.tracking.mlflow import Store
 from visionlab.tracking.package import origin
+from visionlab.tracking.registry import Registry
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipment import Shipment
 from visionlab.tracking.shipper import ship_everything
@@ -70,6 +73,33 @@ def test_a_network_in_the_journal_becomes_a_model_once(make_run: MakeRun) -> Non
     assert (version.run_id, version.tags["run"]) == (stored(run).info.run_id, run.id)
     assert stored(run).info.status == "FINISHED"
     assert "models/gone: is not there any more" in (run.path / "shipper.log").read_text()
+
+
+def test_of_two_networks_of_a_run_the_later_has_the_alias(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visionlab.tracking.mlflow.FILE_THREADS", 2)  # as with a server
+    monkeypatch.setattr(Registry, "_ready_model", _slower_at_first(Registry._ready_model))
+    run = make_run(status=None)
+    writer = run.journal()
+    for checkpoint in (b"first", b"trained for longer"):
+        package = packaged(run, checkpoint)
+        writer.append("model", name="lamp", folder=f"models/{package.path.name}", tags=origin(run))
+    writer.append("status", status="FINISHED", tags={})
+    ship_everything(run)
+    version = client_of(run).get_model_version_by_alias("lamp", "current")
+    assert version.tags["checkpoint.sha256"] == origin(run)["checkpoint.sha256"]
+
+
+@pytest.mark.parametrize("part", ["about.json", "network", "code"])
+def test_a_network_of_which_a_part_is_gone_holds_nothing_up(part: str, make_run: MakeRun) -> None:
+    run = make_run(status=None)
+    package = packaged(run)
+    writer = run.journal()
+    writer.append("model", name="lamp", folder=f"models/{package.path.name}", tags=origin(run))
+    writer.append("status", status="FINISHED", tags={})
+    (package.path / part).rename(run.path / part)
+    ship_everything(run)
+    assert stored(run).info.status == "FINISHED"
+    assert "is not there any more; going on without it" in (run.path / "shipper.log").read_text()
 
 
 def test_a_run_that_goes_on_is_the_same_run_and_running_again(make_run: MakeRun) -> None:
@@ -227,3 +257,15 @@ def _failing_once(method: Callable[..., None]) -> Callable[..., None]:
         method(self, run, entries)
 
     return fail
+
+
+def _slower_at_first(method: Callable[..., Any]) -> Callable[..., Any]:
+    calls: list[object] = []
+
+    def slow(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            time.sleep(0.5)
+        return method(*arguments)
+
+    return slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from torch import Tensor
 import visionlab
 from visionlab.config.load import change_config, load_train_config
 from visionlab.data import feature_file
-from visionlab.errors import ConfigError, UserError
+from visionlab.errors import ConfigError, InterruptedRun, UserError
 from visionlab.models.pretrained.network import Pretrained
 from visionlab.tracking.catalog import all_runs
 from visionlab.tracking.run import Run
 from visionlab.training import features
+from visionlab.training.classifier import Classifier
 from visionlab.training.engine import evaluate, resume, train
 
 PROBE = [
@@ -150,6 +152,27 @@ def test_augmentation_without_views_would_do_nothing_and_is_refused() -> None:
         load_train_config([*PROBE, CACHED, "data.augment.translate=2"])
     with pytest.raises(ConfigError, match="features are of one image"):
         load_train_config([*PROBE, CACHED, "adapt.views=2", "data.augment.mixup=0.2"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [RuntimeError("broken"), InterruptedRun(signal.SIGTERM)])
+def test_what_ends_in_an_error_leaves_the_threads_as_they_were(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, during = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+
+    def broken(*_: object) -> None:
+        during.append(torch.get_num_threads())
+        raise error
+
+    monkeypatch.setattr(Classifier, "training_step", broken)
+    try:
+        with pytest.raises(type(error)):
+            run(CACHED, "trainer.max_epochs=1")
+        assert (during, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.slow

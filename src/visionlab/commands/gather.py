@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.review:
         from visionlab.gather.review.reviewing import review
 
-        review(root, _rows(config, root))
+        review(root, lambda: _rows(config, root))
     elif arguments.status or arguments.contact_sheet:
         _show(config, root, arguments.contact_sheet)
     else:

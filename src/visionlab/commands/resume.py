@@ -7,6 +7,8 @@ import argparse
 from visionlab import project
 from visionlab.errors import UserError
 from visionlab.tracking.catalog import find_run, refuse_member
+from visionlab.tracking.run import Run
+from visionlab.training import launch
 
 CHANGEABLE = ("trainer", "tracking")
 
@@ -21,13 +23,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from visionlab.config.load import change_config
-
     found = find_run(project.runs(), arguments.run)
     refuse_member(found, "goes on, or begins anew, with its campaign: type that command again")
-    found.mark_if_abandoned()
+    go_on(found, arguments.overrides)
+
+
+def go_on(found: Run, overrides: list[str]) -> None:
+    """Go on with a run, with some of its settings changed.
+
+    Raises:
+        UserError: there is nothing to go on with, or a setting cannot change.
+    """
+    from visionlab.config.load import change_config
+
+    if launch.current().rank == 0:  # the others may come later, when the run goes on already
+        found.mark_if_abandoned()
     before = found.config()
-    config = change_config(before, arguments.overrides, CHANGEABLE)
+    there = before.model_copy(update={"trainer": launch.as_started_here(before.trainer)})
+    config = change_config(there, overrides, CHANGEABLE)
     if (config.trainer.ema_decay is None) != (before.trainer.ema_decay is None):
         raise UserError(
             "trainer.ema_decay: averaging cannot begin or end in a run that goes on, only its decay can change; "

@@ -8,9 +8,11 @@ import gc
 from typing import TYPE_CHECKING
 
 from visionlab.commands.overrides import QUICK_START, add_overrides, with_quick_start
+from visionlab.training import launch
 
 if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
+    from visionlab.tracking.run import Run
 
 FALLBACK = "experiment=digits"
 CAMPAIGN_BEST = "campaign_best="
@@ -26,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from visionlab.training import requeue
+
+    begun = requeue.begun_before()
+    if begun is not None:
+        _go_on(begun)
+        return
     config = _config(arguments.overrides)
     # importing makes millions of objects that stay: collecting among them again and again takes a second
     gc.disable()
@@ -35,6 +43,16 @@ def run(arguments: argparse.Namespace) -> None:
     gc.enable()
     atexit.register(gc.unfreeze)  # at the end the libraries look for what they have not got back
     train(config)
+
+
+def _go_on(run: Run) -> None:
+    """Go on with the run of a job that SLURM has put back into the queue; a finished one is left as it is."""
+    from visionlab.commands.resume import go_on
+
+    if run.status() == "FINISHED":
+        print(f"{run.id}: is finished, and so is this step of the job", flush=True)
+    else:
+        go_on(run, [])
 
 
 def _config(given: list[str]) -> TrainConfig:
@@ -57,6 +75,8 @@ def _quick_start(config: TrainConfig, overrides: list[str]) -> TrainConfig:
     from visionlab.errors import DataUnavailableError
 
     assert isinstance(config.data, Cifar10Config)
+    if launch.current().rank:
+        return config  # whatever it is, rank 0 tells what it has come to
     try:
         ensure_cifar10(config.data)
     except DataUnavailableError as error:

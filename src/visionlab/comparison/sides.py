@@ -19,7 +19,15 @@ from visionlab.tracking.run import Run
 
 MOST = 8  # colours that can be told apart
 # settings of the data that leave the validation images as they are
-NEUTRAL = ("data.batch_size", "data.eval_batch_size", "data.augment.", "data.positive_class", "data.urls")
+NEUTRAL = (
+    "data.batch_size",
+    "data.eval_batch_size",
+    "data.augment.",
+    "data.imbalance",
+    "data.sampler",
+    "data.positive_class",
+    "data.urls",
+)
 
 
 @dataclass(frozen=True)

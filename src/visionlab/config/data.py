@@ -60,6 +60,16 @@ class DataConfig(Component):
     folds: int | None = Field(None, ge=2, description="cut these into so many parts, and validate on one of them")
     fold: int = Field(0, ge=0, description="which part to validate on, from 0")
     split_seed: int = Field(0, ge=0, description="seed of the splits, apart from the run's seed")
+    imbalance: float | None = Field(
+        None,
+        gt=1,
+        description="leave out training images until class sizes fall exponentially and the first class has so many "
+        "times as many as the last (Cui et al. 2019); validation and test stay as they are",
+    )
+    sampler: Literal["shuffle", "balanced"] = Field(
+        "shuffle",
+        description="an epoch: each image once, or as many drawn with replacement, of every class equally often",
+    )
     positive_class: str | None = Field(None, description="of two classes, the one that rates are reported for")
     augment: AugmentConfig = AugmentConfig()
 

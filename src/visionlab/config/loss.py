@@ -10,7 +10,13 @@ from visionlab.config.base import Component
 
 
 class LossConfig(Component):
-    """What every loss can be told."""
+    """What every loss can be told.
+
+    Attributes:
+        takes_mixed: whether images may be of several classes at once, as MixUp and CutMix make them.
+    """
+
+    takes_mixed: ClassVar[bool] = False
 
     class_weights: tuple[Annotated[float, Field(ge=0)], ...] | Literal["balanced"] | None = Field(
         None, description="a weight for each class, or balanced: in inverse proportion to its share of the training set"
@@ -21,6 +27,7 @@ class CrossEntropyConfig(LossConfig):
     """Cross-entropy, with label smoothing (Szegedy et al. 2016)."""
 
     implementation: ClassVar[str] = "visionlab.training.losses:CrossEntropy"
+    takes_mixed: ClassVar[bool] = True
 
     name: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: float = Field(0.0, ge=0, lt=1)
@@ -35,5 +42,17 @@ class FocalConfig(LossConfig):
     gamma: float = Field(2.0, ge=0)
 
 
+class LogitAdjustedConfig(LossConfig):
+    """Logit-adjusted cross-entropy (Menon et al. 2021): rare classes have to win by more in training."""
+
+    implementation: ClassVar[str] = "visionlab.training.losses:LogitAdjusted"
+    takes_mixed: ClassVar[bool] = True
+
+    name: Literal["logit_adjusted"] = "logit_adjusted"
+    tau: float = Field(
+        1.0, ge=0, description="in training the classes' log frequencies are added, times this; 0 is cross-entropy"
+    )
+
+
 # Register a loss here.
-LossChoice = Annotated[CrossEntropyConfig | FocalConfig, Field(discriminator="name")]
+LossChoice = Annotated[CrossEntropyConfig | FocalConfig | LogitAdjustedConfig, Field(discriminator="name")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import math
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,10 +13,46 @@ Momentum = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerConfig(Component):
-    """What every optimizer can be told. Weight decay spares biases and normalisation (1-D parameters)."""
+    """What every optimizer can be told. Weight decay spares biases and normalisation (1-D parameters).
+
+    Learning rates are what is written here, on any number of devices: a batch is that of all of them together. With a
+    rule they are what is written for batches of `reference_batch`, and follow from it for others.
+
+    Attributes:
+        rates: the settings that are learning rates.
+    """
+
+    rates: ClassVar[tuple[str, ...]] = ("lr",)
 
     lr: float = Field(gt=0, description="peak learning rate")
     weight_decay: float = Field(0.0, ge=0)
+    lr_rule: Literal["none", "linear", "sqrt"] = Field(
+        "none",
+        description="how all learning rates grow with data.batch_size: not at all, in proportion to it (Goyal et al. "
+        "2017), or to its root (Krizhevsky 2014)",
+    )
+    reference_batch: int | None = Field(
+        None, ge=1, description="images in a step at which the learning rates are as written, for a rule"
+    )
+
+    @model_validator(mode="after")
+    def _rule_starts_from_a_batch(self) -> Self:
+        if self.lr_rule != "none" and self.reference_batch is None:
+            raise ValueError(
+                f"lr_rule: {self.lr_rule} needs reference_batch, the images in a step that the rates are written for"
+            )
+        if self.lr_rule == "none" and self.reference_batch is not None:
+            raise ValueError("reference_batch: changes nothing without a rule; set lr_rule to linear or sqrt")
+        return self
+
+    def at(self, batch_size: int) -> Self:
+        """The same with the learning rates that the rule gives for steps of `batch_size` images."""
+        if self.reference_batch is None:
+            return self
+        ratio = batch_size / self.reference_batch
+        factor = math.sqrt(ratio) if self.lr_rule == "sqrt" else ratio
+        rates = {name: factor * getattr(self, name) for name in self.rates}
+        return self.model_copy(update=rates | {"lr_rule": "none", "reference_batch": None})
 
 
 class SgdConfig(OptimizerConfig):
@@ -45,6 +82,7 @@ class MuonConfig(OptimizerConfig):
     """Muon (Jordan et al. 2024) for filters and matrices, Nesterov SGD for everything else."""
 
     implementation: ClassVar[str] = "visionlab.training.optimizers:build_muon"
+    rates: ClassVar[tuple[str, ...]] = ("lr", "sgd_lr", "bias_lr")
 
     name: Literal["muon"] = "muon"
     lr: float = Field(0.02, gt=0, description="of filters and matrices but the last layer's")

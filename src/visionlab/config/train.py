@@ -72,6 +72,22 @@ class TrainConfig(Section):
     @model_validator(mode="after")
     def _soft_labels_need_cross_entropy(self) -> TrainConfig:
         mixes = self.data.augment.mixup > 0 or self.data.augment.cutmix > 0
-        if mixes and self.loss.name != "cross_entropy":
-            raise ValueError(f"data.augment: mixup and cutmix need loss=cross_entropy, given {self.loss.name}")
+        if mixes and not self.loss.takes_mixed:
+            raise ValueError(
+                f"data.augment: mixup and cutmix need loss=cross_entropy or loss=logit_adjusted, given {self.loss.name}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _imbalance_is_made_up_for_once(self) -> TrainConfig:
+        if self.data.sampler == "balanced":
+            given = None
+            if self.loss.class_weights == "balanced":
+                given = "loss.class_weights=balanced"
+            elif self.loss.name == "logit_adjusted":
+                given = "loss=logit_adjusted"
+            if given is not None:
+                raise ValueError(
+                    f"data.sampler: balanced makes up for unequal classes, and so does {given}; choose one of them"
+                )
         return self

@@ -16,7 +16,11 @@ class TrainerConfig(Section):
     max_epochs: int = Field(10, ge=1)
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="how many; auto is all GPUs, or one CPU process"
+        "auto",
+        description="how many on each node; auto is all GPUs, or one CPU process, or what torchrun or srun started",
+    )
+    num_nodes: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="how many machines; more than one need torchrun or srun, and auto is what these say"
     )
     strategy: Literal["auto", "ddp", "ddp_fork"] = Field(
         "auto", description="ddp starts a process for each device, ddp_fork does so from a notebook"
@@ -25,6 +29,14 @@ class TrainerConfig(Section):
         "auto", description="auto: bf16-mixed where the hardware gains from it, else 32-true"
     )
     channels_last: bool | Literal["auto"] = Field("auto", description="auto: where the precision is bf16 or 16 bits")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        description="parts that a device takes its share of a batch in, one after the other: it needs less memory",
+    )
+    sync_batch_norm: bool = Field(
+        False, description="batch normalisation over the images of all GPUs together, instead of over each GPU's own"
+    )
     compile: bool = Field(False, description="torch.compile the network; needs a C++ compiler on a CPU")
     gradient_clip: float | None = Field(None, gt=0, description="greatest norm of all gradients together")
     nonfinite: Literal["stop", "skip"] = Field(
@@ -37,6 +49,11 @@ class TrainerConfig(Section):
     val_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last is validated anyway")
     log_every: int = Field(10, ge=1, description="steps from one write of the training curve to the next")
     deterministic: bool = Field(False, description="only deterministic algorithms; CPUs do not need it")
+
+    @property
+    def world_size(self) -> int:
+        """Processes that train together, of a resolved configuration."""
+        return int(self.devices) * (1 if self.num_nodes == "auto" else self.num_nodes)
 
     @model_validator(mode="after")
     def _half_precision_needs_a_gpu(self) -> TrainerConfig:

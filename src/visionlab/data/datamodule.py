@@ -20,6 +20,7 @@ from visionlab.data.features import FeatureLoader
 from visionlab.data.images import ImageSet
 from visionlab.data.loader import DeviceLoader
 from visionlab.data.mapped import stays_in_file
+from visionlab.data.sampler import DRAWS
 from visionlab.data.spec import DataSpec
 from visionlab.data.statistics import statistics
 from visionlab.errors import UserError, WithheldError
@@ -215,6 +216,7 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
             "std": self.std,
             "batch_size": batch_size,
             "shuffle": shuffle,
+            "draw": DRAWS[self.config.sampler],
             "seed": self.seed,
             "rank": place.rank,
             "world_size": place.world_size,

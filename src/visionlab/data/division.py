@@ -9,6 +9,7 @@ from visionlab.config.data import DataConfig
 from visionlab.data.groups import check_groups
 from visionlab.data.hashed import HashedSet
 from visionlab.data.images import ImageSet, fingerprint
+from visionlab.data.imbalance import long_tail
 from visionlab.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def divide(raw: Raw, config: DataConfig) -> Division:
         train, sets["val"] = train.split_fold(config.fold, config.folds, config.split_seed)
     elif "val" not in sets and config.val_fraction > 0:
         train, sets["val"] = train.split(config.val_fraction, config.split_seed, "validation")
+    if config.imbalance is not None:
+        before, train = len(train), long_tail(train, config.imbalance, config.split_seed)
+        sizes = [size for size in train.images.labels.bincount().tolist() if size]
+        notes["training images left out to make classes unequal"] = before - len(train)
+        notes |= {"training images of the first class": sizes[0], "training images of the last class": sizes[-1]}
     sets["train"] = train
     for name, part in sets.items():
         if len(part) == 0:

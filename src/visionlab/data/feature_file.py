@@ -5,6 +5,8 @@
 A block is some images of one view. Until all blocks are there, the file has another name. A process takes a block by a
 lock on the byte of its number, which the system releases however the process ends, and writes the digest when the block
 is written: so what one has computed, no other one does, and after a kill the next one goes on with what is missing.
+Where locks exclude nobody, as between threads of a process or on network disks without them, blocks are computed more
+than once, and nothing else is lost.
 """
 
 from __future__ import annotations
@@ -122,10 +124,14 @@ class FeatureFile:
     def _begin(self) -> int:
         """Open the incomplete file, with what is in it already, or a new one."""
         file = os.open(self._partial, os.O_RDWR | os.O_CREAT, 0o666)
-        if os.fstat(file).st_size != self._length or os.pread(file, len(self._header), 0) != self._header:
-            os.ftruncate(file, 0)
-            os.ftruncate(file, self._length)  # zeros, which take no room on the disk yet
-            os.pwrite(file, self._header, 0)
+        try:
+            if os.fstat(file).st_size != self._length or os.pread(file, len(self._header), 0) != self._header:
+                os.ftruncate(file, 0)
+                os.ftruncate(file, self._length)  # zeros, which take no room on the disk yet
+                os.pwrite(file, self._header, 0)
+        except BaseException:
+            os.close(file)
+            raise
         return file
 
     def _work(self, file: int, compute: Callable[[Block], Features], report: Callable[[int, bool], None]) -> None:
@@ -158,8 +164,8 @@ class FeatureFile:
 
     def _conclude(self, file: int) -> bool:
         """Give the complete file its name; False where a block turns out not to be as it was written."""
-        if not self._partial.exists():
-            return True  # another process was faster
+        if not self._has_name(file):
+            return True  # another process was faster, or somebody has removed it
         intact = True
         for block in self.blocks:
             content = os.pread(file, 4 * self._width * (block.stop - block.start), self._offset(block))
@@ -172,6 +178,13 @@ class FeatureFile:
             self._partial.replace(self.path)
             self._remove_others()
         return intact
+
+    def _has_name(self, file: int) -> bool:
+        """Whether the file is the incomplete one that others find: one that was removed may have a successor."""
+        try:
+            return os.path.samestat(os.fstat(file), self._partial.stat())
+        except FileNotFoundError:
+            return False
 
     def _digest(self, file: int, block: Block) -> bytes:
         return os.pread(file, _DIGEST, self._place_of_digest(block))

@@ -15,6 +15,7 @@ from torch import Tensor
 from visionlab.data.augment.geometry import centre_crop
 from visionlab.data.images import ImageSet
 from visionlab.data.mapped import MappedImages
+from visionlab.data.sampler import Draw, shuffled
 
 
 class Batch(NamedTuple):
@@ -52,6 +53,7 @@ class DeviceLoader:
         batch_size: images in a batch, over all processes together.
         shuffle: whether each epoch has an order of its own and drops an incomplete last batch (training), or all
             epochs go through the images as they stand (evaluation).
+        draw: of the images of an epoch that is shuffled; its incomplete last batch is left out, too.
         seed: of order and augmentation.
         transform: augmentation, or None.
         side: without augmentation, of the square that is cut out of the middle of each image; None: it stays whole.
@@ -67,6 +69,7 @@ class DeviceLoader:
         std: Tensor,
         batch_size: int,
         shuffle: bool,
+        draw: Draw = shuffled,
         seed: int = 0,
         transform: Transform | None = None,
         side: int | None = None,
@@ -80,6 +83,7 @@ class DeviceLoader:
         self.batch_size = min(batch_size, max(len(source), 1))
         self.shuffle, self.seed, self.transform, self.side = shuffle, seed, transform, side
         self.rank, self.world_size = rank, world_size
+        self._draw = draw
         self.epoch = 0
         self._first = self._done = 0
         self._scale = (1 / (255 * std)).view(1, -1, 1, 1).to(device)
@@ -105,7 +109,7 @@ class DeviceLoader:
         """The indices (N,) of this epoch in the order of their use, on the CPU, the same in every process."""
         if not self.shuffle:
             return torch.arange(len(self.source))
-        return torch.randperm(len(self.source), generator=_generator(torch.device("cpu"), self.seed, self.epoch))
+        return self._draw(self.source.labels.cpu(), _generator(torch.device("cpu"), self.seed, self.epoch))
 
     def indices(self, step: int) -> Tensor:
         """The indices (B,) of batch `step` of this epoch, over all processes, on the CPU."""

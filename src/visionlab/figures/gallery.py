@@ -67,7 +67,9 @@ def draw_from_disk(run: Run) -> list[Path]:
 
 def _draw_augmented(run: Run, datamodule: ImageDataModule[Any]) -> list[Path]:
     # a loader of its own, whose random numbers are its own too: training, should it go on, notices nothing
-    images, targets, indices = (part[:MOST] for part in next(iter(datamodule.train_dataloader())))
+    loader = datamodule.train_dataloader()
+    loader.rank, loader.world_size = 0, 1  # whole batches: the picture is that of one process
+    images, targets, indices = (part[:MOST] for part in next(iter(loader)))
     mean, std = (values.view(1, -1, 1, 1).to(images.device) for values in (datamodule.mean, datamodule.std))
     pixels = ((images * std + mean) * 255).round().clamp(0, 255).byte()
     augment = datamodule.config.augment

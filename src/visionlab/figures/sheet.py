@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from visionlab.figures.files import drawing
-from visionlab.figures.style import VERMILION
+from visionlab.figures.style import VERMILION, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MOST = 24
 COLUMNS = 6
 TILE, GAP, LINE = 1.1, 0.1, 0.18  # inches
-CHARACTERS = 17  # of a line below an image
+INCH = 72  # points
+CHARACTERS = 17  # of a line below an image; where they are wide, fewer
+SIZE = 9  # of the letters, in points
 DPI = 150
 
 
@@ -67,4 +69,15 @@ def _place(axes: Axes, tile: Tile, left: float, top: float) -> None:
     )
     for number, line in enumerate(tile.lines):
         colour = VERMILION if line.startswith("→") else "black"
-        axes.text(left, top + TILE + (number + 0.6) * LINE, line, fontsize=9, va="center", color=colour)
+        axes.text(left, top + TILE + (number + 0.6) * LINE, _fitting(line), fontsize=SIZE, va="center", color=colour)
+
+
+def _fitting(line: str) -> str:
+    """The line, shortened where it would run into that of the next image: digits are wider than most letters."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font, fitting, length = FontProperties(size=SIZE), line, min(len(line), 2 * CHARACTERS)
+    while text_to_path.get_text_width_height_descent(fitting, font, ismath=False)[0] > TILE * INCH and length > 1:
+        fitting, length = shorten(line, length), length - 1
+    return fitting

@@ -99,5 +99,7 @@ def add_decisions(root: Path, decided: Mapping[str, Decision]) -> None:
     if not text.endswith("\n"):
         text += "\n"
     part = file.with_suffix(".part")
-    part.write_text(text + "".join(f"{name},{decision}\n" for name, decision in new.items()), encoding="utf-8")
+    # what begins with # would be a remark
+    lines = (f"{'./' if name.startswith('#') else ''}{name},{decision}\n" for name, decision in new.items())
+    part.write_text(text + "".join(lines), encoding="utf-8")
     part.replace(file)

@@ -33,12 +33,14 @@ def write_package(run: Run) -> Package:
     with FileLock(run.path / ".packaging.lock"):
         if package.is_there:
             return package
-        shutil.rmtree(part.path, ignore_errors=True)
+        for left in package.path.parent.glob(".*.part"):  # by processes that were killed
+            shutil.rmtree(left, ignore_errors=True)
         try:
             _write_network(run, part.network)
             _write_code(part.code)
             answer = served.load(part.network, run.id).predict(np.zeros((1, 8, 8, 3), np.uint8))
             part.keep(About(served.__name__, tuple(answer.columns), _requirements()))
+            shutil.rmtree(package.path, ignore_errors=True)  # of which somebody has removed a part
             part.path.rename(package.path)
         finally:
             shutil.rmtree(part.path, ignore_errors=True)

@@ -11,7 +11,8 @@ from typing import Any
 from visionlab.tracking.shipment_state import redacted
 
 # answers from 400 to 499 that may be different tomorrow
-PASSING = (401, 403, 404, 408, 429)
+FORBIDDEN = 403
+PASSING = (401, FORBIDDEN, 404, 408, 429)
 SECONDS_TO_SECOND_TRY = 1.0
 
 Send = Callable[[list[Any]], None]
@@ -61,6 +62,11 @@ def is_final(error: Exception) -> bool:
     """Whether the server will never take what it was sent."""
     status = _status(error)
     return status is not None and 400 <= status < 500 and status not in PASSING
+
+
+def is_forbidden(error: Exception) -> bool:
+    """Whether the server knows who asks, and does not allow it."""
+    return _status(error) == FORBIDDEN
 
 
 def is_about_something_missing(error: Exception) -> bool:

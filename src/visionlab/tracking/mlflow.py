@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 
 from filelock import FileLock
 from mlflow import MlflowClient
@@ -152,9 +153,11 @@ class Store:
         else:
             self._client.set_terminated(mlflow_run, status, when)
 
-    def registry(self, mlflow_run: str, package: Package, tags: dict[str, str]) -> Registry:
+    def registry(
+        self, mlflow_run: str, package: Package, tags: dict[str, str], on_file: Callable[[int], None] | None = None
+    ) -> Registry:
         """The models of a run, see there."""
-        return Registry(self._client, mlflow_run, package, tags)
+        return Registry(self._client, mlflow_run, package, tags, on_file)
 
     def delete(self, mlflow_run: str) -> None:
         """Delete a run."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from visionlab.tracking.run import Run
 
-FOLDER = "models"
+FOLDER, ABOUT = "models", "about.json"
 DEFAULT_ALIAS = "current"
 CHECKPOINT_TAG, RUN_TAG, START_TAG = "checkpoint.sha256", "run", "run.started"
 
@@ -57,7 +57,8 @@ class Package:
 
     @property
     def is_there(self) -> bool:
-        return self.path.exists()
+        """Whether it can be sent: somebody may have removed it, or large parts of it."""
+        return all(part.exists() for part in (self.path / ABOUT, self.network, self.code))
 
     @property
     def network(self) -> Path:
@@ -69,13 +70,13 @@ class Package:
 
     def about(self) -> About:
         """What was kept."""
-        content = json.loads((self.path / "about.json").read_text(encoding="utf-8"))
+        content = json.loads((self.path / ABOUT).read_text(encoding="utf-8"))
         return About(content["loader"], tuple(content["classes"]), tuple(content["requirements"]))
 
     def keep(self, about: About) -> None:
         """Write it down."""
         text = json.dumps(asdict(about), ensure_ascii=False, indent=1)
-        (self.path / "about.json").write_text(text, encoding="utf-8")
+        (self.path / ABOUT).write_text(text, encoding="utf-8")
 
 
 def checkpoint_hash(run: Run) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +51,19 @@ class Registry:
         mlflow_run: the run's id there.
         package: of one of the run's checkpoints.
         tags: of that checkpoint, as `package.origin` has them.
+        on_file: is told how many files of a new model have arrived.
     """
 
-    def __init__(self, client: MlflowClient, mlflow_run: str, package: Package, tags: dict[str, str]) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        mlflow_run: str,
+        package: Package,
+        tags: dict[str, str],
+        on_file: Callable[[int], None] | None = None,
+    ) -> None:
         self._client, self._run, self._package, self._tags = client, mlflow_run, package, tags
+        self._on_file = on_file
         self._about = package.about()
 
     def register(
@@ -110,7 +120,7 @@ class Registry:
         if model.status != LoggedModelStatus.READY:
             with tempfile.TemporaryDirectory() as folder:
                 self._write(model, Path(folder))
-                self._client.log_model_artifacts(model.model_id, folder)
+                self._send(model, Path(folder))
             self._client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
         return model
 
@@ -136,6 +146,15 @@ class Registry:
             input_example=example(),
             pip_requirements=list(self._about.requirements),
         )
+
+    def _send(self, model: LoggedModel, folder: Path) -> None:
+        """One after the other: of hundreds at once, nobody could tell whether a slow server still takes them."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        for number, file in enumerate(files, start=1):
+            place = file.parent.relative_to(folder).as_posix()
+            self._client.log_model_artifact(model.model_id, str(file), None if place == "." else place)
+            if self._on_file is not None:
+                self._on_file(number)
 
     def _make_registered_model(self, name: str) -> None:
         try:

@@ -15,7 +15,7 @@ from typing import Any
 
 from visionlab.tracking import journal, shipment_state
 from visionlab.tracking.catalog import campaign_of
-from visionlab.tracking.delivery import Send, deliver, explain, in_parallel, is_about_something_missing
+from visionlab.tracking.delivery import Send, deliver, explain, in_parallel, is_about_something_missing, is_forbidden
 from visionlab.tracking.journal import Record
 from visionlab.tracking.mlflow import Store
 from visionlab.tracking.package import DEFAULT_ALIAS, Package
@@ -146,7 +146,8 @@ class Shipment:
             sends.append((partial(self._store.log_images, run), batch.images))
         sends += [(lambda texts: self._store.log_text(run, *texts[0]), [item]) for item in batch.texts.items()]
         sends += [(partial(self._send_files, run), [file]) for file in batch.files]
-        sends += [(partial(self._send_models, run), [model]) for model in batch.models]
+        if batch.models:  # one after the other: the last one is to have the alias
+            sends.append((partial(self._send_models, run), batch.models))
         if batch.status is not None:
             sends.append((lambda statuses: self._set_status(run, *statuses[0]), [batch.status]))
         return [partial(self._deliver, run, send, entries) for send, entries in sends]
@@ -161,11 +162,18 @@ class Shipment:
     def _send_models(self, run: str, models: list[Network]) -> None:
         for model in models:
             package = Package(self._run.path / model.folder)
-            if package.is_there:
-                registry = self._store.registry(run, package, model.tags)
-                registry.register(model.name, DEFAULT_ALIAS, newest_only=True)
-            else:
+            if not package.is_there:
                 shipment_state.note(self._run, f"{model.folder}: is not there any more; going on without it")
+                continue
+            try:
+                sign = partial(shipment_state.give_sign, self._run, model.folder)
+                registry = self._store.registry(run, package, model.tags, sign)
+                registry.register(model.name, DEFAULT_ALIAS, newest_only=True)
+            except Exception as error:
+                if not is_forbidden(error):
+                    raise
+                # who may write runs need not be allowed to write models, or to write this one
+                shipment_state.note(self._run, f"model {model.name}: is forbidden ({explain(error)}); going on without")
 
     def _is_readable(self, file: str) -> bool:
         return os.access(self._run.path / file, os.R_OK)

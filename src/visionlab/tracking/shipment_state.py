@@ -12,12 +12,13 @@ import os
 import re
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from filelock import FileLock
 
-from visionlab.tracking.run import Run
+from visionlab.tracking.run import Run, write_atomically
 
-FILE_NAME, LOG_NAME = "shipped.json", "shipper.log"
+FILE_NAME, LOG_NAME, SIGN_NAME = "shipped.json", "shipper.log", ".shipping.sign"
 LONGEST_NOTE = 500
 _SECRET = re.compile("PASSWORD|TOKEN|SECRET|KEY|USERNAME")
 _SHORTEST_SECRET = 4  # replacing a value such as "1" would garble every line and hide nothing
@@ -84,15 +85,25 @@ def lock(run: Run) -> FileLock:
     return FileLock(run.path / ".shipping.lock")
 
 
-def last_sign(run: Run) -> bytes | None:
-    """Something that differs whenever there was progress; None if there never was.
+def last_sign(run: Run) -> tuple[bytes | None, ...]:
+    """Something that differs whenever there was progress.
 
-    The state itself: trying the same again and again keeps the same state again and again.
+    The state itself, and how far what takes many requests has come: trying the same again and again keeps the same
+    again and again.
     """
-    try:
-        return (run.path / FILE_NAME).read_bytes()
-    except FileNotFoundError:
-        return None
+    return tuple(_content(run.path / name) for name in (FILE_NAME, SIGN_NAME))
+
+
+def give_sign(run: Run, what: str, part: int) -> None:
+    """Say how far what takes many requests has come, unless it had come as far before and is only tried again.
+
+    Args:
+        part: how many of its parts have arrived.
+    """
+    before, _, farthest = (_content(run.path / SIGN_NAME) or b"").decode().rpartition(" ")
+    if before != what or int(farthest) < part:
+        with contextlib.suppress(OSError):
+            write_atomically(run.path / SIGN_NAME, f"{what} {part}")
 
 
 def note(run: Run, text: str) -> None:
@@ -109,6 +120,13 @@ def redacted(text: str) -> str:
             text = text.replace(value, "***")
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_NOTE else f"{line[:LONGEST_NOTE]}…"
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _sync_folder(run: Run) -> None:

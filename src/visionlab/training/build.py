@@ -9,6 +9,7 @@ from visionlab.data.datamodule import ImageDataModule
 from visionlab.data.spec import DataSpec
 from visionlab.errors import UserError
 from visionlab.training.classifier import Classifier
+from visionlab.training.parts import in_parts
 
 # a layer computed from data needs no more than this; the random choice is the data set's order
 INITIALIZATION_IMAGES = 5000
@@ -43,17 +44,19 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpe
     )
     if isinstance(datamodule, ImageDataModule) and hasattr(network, "mean"):
         datamodule.normalise_by(network.mean, network.std)
-    module: Classifier = config.task.load_implementation()(
+    implementation: type[Classifier] = config.task.load_implementation()
+    if config.trainer.accumulate > 1 or config.trainer.devices != 1 or config.trainer.num_nodes not in ("auto", 1):
+        implementation = in_parts(implementation, config.trainer.accumulate)
+    return implementation(
         config.task,
         network=network,
         loss=config.loss.load_implementation()(config.loss, datamodule.class_counts),
-        optimizer=config.optimizer,
+        optimizer=config.optimizer.at(config.data.batch_size),
         schedule=config.schedule,
         num_classes=num_classes,
         positive=datamodule.positive,
         adapt=config.adapt,
     )
-    return module
 
 
 def initialize_from_data(module: Classifier, datamodule: ImageDataModule[Any]) -> None:

@@ -9,7 +9,7 @@ from visionlab.comparison.measures import is_percentage
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.tracking.run import Run
-from visionlab.training import hardware
+from visionlab.training import hardware, parts, requeue
 from visionlab.training.checkpoints import StartingPoint
 
 RECALL_OF_TWO = "recall (sensitivity)"
@@ -31,6 +31,13 @@ def introduce(run: Run, config: TrainConfig, datamodule: ImageDataModule[Any], p
     _line("model", f"{config.model.name}, {parameters:,} parameters")
     layout = ", channels last" if config.trainer.channels_last else ""
     _line("on", f"{hardware.describe(config.trainer)}, {config.trainer.precision}{layout}")
+    size, sharers = datamodule.train_batch_size, parts.sharers(config)
+    if sharers is not None:
+        _line("step", f"{size} images, shared by {sharers}")
+    written, used = config.optimizer, config.optimizer.at(config.data.batch_size)
+    if used != written:
+        rule = f"{written.lr_rule} rule, {written.lr:g} at {written.reference_batch} images"
+        _line("rate", f"{used.lr:.4g} at {config.data.batch_size} images ({rule})")
 
 
 def results(report: dict[str, Any]) -> None:
@@ -65,6 +72,24 @@ def say_start(start: StartingPoint | None) -> None:
         f"after step {start.step:,} ({start.epochs} epochs)" if start else "from the beginning, without a checkpoint"
     )
     _line("goes on", where)
+
+
+def say_ranks(before: int, now: int) -> None:
+    """What differs in a run that goes on with another number of processes than it had."""
+    if before != now:
+        _line(
+            "ranks",
+            f"{before} before, {now} now: the same images in each step; sums are rounded and dropout and augmentation "
+            "are drawn otherwise",
+        )
+
+
+def say_requeued(run: Run, problem: str | None) -> None:
+    """That the job of a run is in the queue again, or why it is not."""
+    if problem is None:
+        _line("requeued", f"job {requeue.job()} goes on with this run")
+    else:
+        _line("stopped", f"the job could not be requeued ({problem}); `visionlab resume {run.id}` goes on")
 
 
 def say_how_to_resume(run: Run) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
-from torch import nn
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
@@ -17,7 +16,7 @@ from visionlab.tracking.catalog import withholds_test
 from visionlab.tracking.member import Member, is_to_be_pruned
 from visionlab.tracking.run import Run
 from visionlab.tracking.start import name_start
-from visionlab.training import checkpoint_file, checkpoints, hardware
+from visionlab.training import checkpoint_file, checkpoints, hardware, launch, parts
 from visionlab.training.adaptation import Freezing, frozen_stages
 from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping, ValidateLast
@@ -27,12 +26,14 @@ from visionlab.training.classifier import Classifier
 from visionlab.training.debug import Profile, adapt, trainer_arguments
 from visionlab.training.depthwise import precision_plugins
 from visionlab.training.features import CacheFeatures
-from visionlab.training.interruption import Interruption
+from visionlab.training.interruption import Interruption, TakeOver
 from visionlab.training.latency import latency_ms
 from visionlab.training.progress import Progress
 from visionlab.training.pruning import Pruning
 from visionlab.training.quiet import quieten
+from visionlab.training.ranks import Ranks
 from visionlab.training.recording import Recording
+from visionlab.training.rendezvous import environment
 from visionlab.training.results import KeepScores, KeepValidation
 from visionlab.training.starting import initialize
 
@@ -50,7 +51,9 @@ def train(config: TrainConfig, reproduces: Run | None = None) -> Run | None:
         UserError: the data set, the machine and the configuration do not fit together, or training diverged.
         InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
-    return _carry_out(name_start(adapt(config)), reproduces=reproduces)
+    config = adapt(config)
+    # a name such as `last` may mean another run by the time that the other processes begin: rank 0 tells them
+    return _carry_out(name_start(config) if launch.current().rank == 0 else config, reproduces=reproduces)
 
 
 def resume(run: Run, config: TrainConfig) -> Run | None:
@@ -84,34 +87,45 @@ def _carry_out(
 ) -> Run | None:
     """Args: run: to go on with, or that a campaign has prepared; member: what it has said of it."""
     quieten()
-    config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
-    _check_batch_size(config)
-    if config.trainer.accelerator == "cpu":
-        hardware.keep_freed_memory()
-    pl.seed_everything(config.seed, verbose=False)
-    with Interruption() as interruption:
+    with Interruption() as interruption, Ranks(interruption) as ranks:
+        config = _resolve(config) if ranks.leads else ranks.settings()
+        if config.trainer.accelerator == "cpu":
+            hardware.keep_freed_memory()
+        pl.seed_everything(config.seed, verbose=False)
         datamodule = build_data(config)
         if member is not None or any(withholds_test(one.start()) for one in (run, reproduces) if one is not None):
             datamodule.withhold_test()
         module = build_module(config, datamodule)
-        _check_batch_norm(config, module)
+        parts.check_shares(config, datamodule, module)
         _check_unfreezing(config, module)
         start = checkpoints.newest(run.checkpoints)[0] if run is not None and member is None else None
         if start is None:
             initialize(config, module, datamodule)
         else:
             load_weights(module, start.file)  # what the run started from need not be there any more
-        with Recording(config, datamodule, module, interruption, run, member, reproduces) as recording:
+        with (
+            Recording(config, datamodule, module, interruption, run, member, reproduces) as recording,
+            ranks.ended_by(recording.end),
+        ):
+            ranks.start(config)
             checkpoint = fit(config, module, datamodule, recording, interruption)
             if recording.is_tested:
                 load_weights(module, checkpoint)
-                evaluate(config, module, datamodule, [KeepScores(recording.run)] if recording.run else [])
+                keeping = [KeepScores(recording.run)] if recording.run else []
+                evaluate(config, module, datamodule, [TakeOver(interruption), *keeping])
             elif member is not None and member.latency and recording.run is not None:
                 image = next(iter(datamodule.evaluation_loader("val", 1))).images
                 device = {"gpu": "cuda"}.get(config.trainer.accelerator, config.trainer.accelerator)
                 recording.run.add_to_report(latency_ms=latency_ms(module.to(device), image))
             recording.conclude()
     return recording.run
+
+
+def _resolve(config: TrainConfig) -> TrainConfig:
+    """The configuration for this machine, where that can carry it out."""
+    config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+    parts.check_settings(config)
+    return config
 
 
 def fit(
@@ -160,33 +174,12 @@ def evaluate(
     trainer.test(module, datamodule=datamodule, verbose=False)
 
 
-def _check_batch_size(config: TrainConfig) -> None:
-    """Gradients are means over the devices: with unequal shares of a batch, images would count unequally."""
-    size, devices = config.data.batch_size, int(config.trainer.devices)
-    if size % devices:
-        below = size - size % devices
-        values = " or ".join(str(value) for value in (below, below + devices) if value)
-        raise UserError(
-            f"data.batch_size: expected a total that {devices} devices can share equally, given {size}; use {values}"
-        )
-
-
-def _check_batch_norm(config: TrainConfig, module: Classifier) -> None:
-    """Batch normalisation over one image has nothing to normalise with."""
-    alone = config.data.batch_size == int(config.trainer.devices)
-    if alone and any(isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d) for layer in module.modules()):
-        raise UserError(
-            f"data.batch_size: expected at least 2 images for each of {config.trainer.devices} devices, because "
-            f"model={config.model.name} has batch normalisation, given {config.data.batch_size} in all"
-        )
-
-
 def _check_unfreezing(config: TrainConfig, module: Classifier) -> None:
     """The stages to freeze are there; and processes that share gradients agree on what has some from the start."""
     frozen_stages(config.adapt, module.network)
-    if config.adapt.unfreeze_every is not None and int(config.trainer.devices) > 1:
+    if config.adapt.unfreeze_every is not None and config.trainer.world_size > 1:
         raise UserError(
-            f"adapt.unfreeze_every: expected one device, given {config.trainer.devices}; set trainer.devices=1, or "
+            f"adapt.unfreeze_every: expected one device, given {config.trainer.world_size}; set trainer.devices=1, or "
             "train the stages in runs of their own with model.init_from"
         )
 
@@ -205,15 +198,17 @@ def common_arguments(config: TrainConfig, module: Classifier) -> dict[str, Any]:
     settings = config.trainer
     precision = precision_plugins(settings, module.network)
     strategy = settings.strategy
-    if strategy == "auto" and settings.devices != 1:
+    if strategy == "auto" and settings.world_size != 1:
         strategy = "ddp"
     return {
         "accelerator": settings.accelerator,
         "devices": settings.devices,
+        "num_nodes": settings.num_nodes,
         "strategy": strategy,
         "precision": None if precision else settings.precision,
-        "plugins": precision,
+        "plugins": [*precision, environment(settings)],
         "deterministic": settings.deterministic,
+        "sync_batchnorm": settings.sync_batch_norm,
         "use_distributed_sampler": False,  # the loaders shard themselves, without padding
         "enable_progress_bar": False,
         "enable_model_summary": False,

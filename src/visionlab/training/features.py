@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 from importlib.metadata import version
 from itertools import islice
 from typing import Any
@@ -17,7 +16,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch import Tensor
 from tqdm import tqdm
 
@@ -48,7 +46,6 @@ class CacheFeatures(Callback):
 
     def __init__(self, config: TrainConfig) -> None:
         self._config = config
-        self._computing = False
         self._threads = torch.get_num_threads()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -57,23 +54,22 @@ class CacheFeatures(Callback):
         datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
         network: Pretrained = pl_module.network  # type: ignore[assignment]
         maker = _Maker(self._config, trainer, network, datamodule)
-        self._computing = True
         features = {name: maker.features(name) for name in datamodule.sizes if name != "test"}
-        self._computing = False
         datamodule.hand_out_features(features)
         self._threads = torch.get_num_threads()
         if network.head.weight.numel() <= SMALL:
             torch.set_num_threads(1)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._end(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._end(trainer)  # Lightning tears down no callback then
+
+    def _end(self, trainer: pl.Trainer) -> None:
         datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
         datamodule.hand_out_features({})
         torch.set_num_threads(self._threads)
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        # such as a signal that this process alone has got: the others would compute what is left of the features first
-        if self._computing and isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
-            trainer.strategy.launcher.kill(signal.SIGTERM)
 
 
 class _Maker:

@@ -11,6 +11,7 @@ import torch
 from visionlab.config.trainer import TrainerConfig
 from visionlab.errors import UserError
 from visionlab.tracking.provenance import cpu_name
+from visionlab.training import launch
 
 # from malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -22,14 +23,23 @@ def resolve(config: TrainerConfig) -> TrainerConfig:
     """Replace every `auto` by what it comes to on this machine.
 
     Raises:
-        UserError: the machine lacks what the configuration asks for.
+        UserError: the machine lacks what the configuration asks for, or it asks for other processes than there are.
     """
+    started = launch.current()
+    started.check(config)
     accelerator = _accelerator(config)
     if config.precision == "16-mixed" and accelerator == "cpu":
         raise UserError("trainer.precision: 16-mixed needs a GPU and there is none; use bf16-mixed")
     precision = _best_precision(accelerator) if config.precision == "auto" else config.precision
     available = torch.cuda.device_count() if accelerator == "gpu" else 1
     devices = available if config.devices == "auto" else config.devices
+    if started.is_external:
+        devices = started.per_node
+    if accelerator == "gpu" and started.by == "srun" and devices > available == 1:
+        raise UserError(
+            f"srun: expected each process to see all {devices} GPUs of its node, given one each; "
+            "ask for --gpus-per-node instead of --gpus-per-task"
+        )
     if accelerator == "gpu" and devices > available:
         raise UserError(f"trainer.devices: expected at most the {available} GPUs there are, given {devices}")
     channels_last = config.channels_last
@@ -39,6 +49,7 @@ def resolve(config: TrainerConfig) -> TrainerConfig:
         update={
             "accelerator": accelerator,
             "devices": devices,
+            "num_nodes": started.nodes,
             "precision": precision,
             "channels_last": channels_last,
         }
@@ -47,7 +58,7 @@ def resolve(config: TrainerConfig) -> TrainerConfig:
 
 def for_any_machine(config: TrainerConfig) -> TrainerConfig:
     """The configuration of a run that may have been trained elsewhere, for one device of whatever is here."""
-    update: dict[str, object] = {"accelerator": "auto", "devices": 1, "strategy": "auto"}
+    update: dict[str, object] = {"accelerator": "auto", "devices": 1, "num_nodes": 1, "strategy": "auto"}
     if config.precision == "16-mixed" and not torch.cuda.is_available():
         update["precision"] = "auto"
     return config.model_copy(update=update)
@@ -69,6 +80,8 @@ def describe(config: TrainerConfig) -> str:
     """What a resolved configuration trains on, in words."""
     name = torch.cuda.get_device_name() if config.accelerator == "gpu" else cpu_name()
     several = f"{config.devices} x " if config.devices != 1 else ""
+    if config.num_nodes not in ("auto", 1):
+        several = f"{config.num_nodes} nodes x {config.devices} x "
     return f"{several}{name}"
 
 

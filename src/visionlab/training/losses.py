@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from visionlab.config.loss import CrossEntropyConfig, FocalConfig, LossConfig
+from visionlab.config.loss import CrossEntropyConfig, FocalConfig, LogitAdjustedConfig, LossConfig
 from visionlab.errors import UserError
 
 
@@ -31,6 +31,21 @@ class WeightedLoss(nn.Module):
         # goes where the module goes, but no checkpoint needs it: it follows from the configuration and the data
         self.register_buffer("weight", _class_weights(config, class_counts), persistent=False)
 
+    def total_weight(self, targets: Tensor) -> Tensor | None:
+        """What the loss divides by, a scalar: its sum over parts of a batch makes their means that of the batch.
+
+        None where that is the number of images: without class weights, and for class probabilities (B, K).
+        """
+        return None if self.weight is None or targets.ndim > 1 else self.weight[targets].sum()
+
+    def cross_entropy(self, logits: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        """As `torch.nn.functional.cross_entropy` averages it, but 0 for images that all have the weight 0."""
+        total = self.total_weight(targets)
+        if total is None:
+            return cross_entropy(logits, targets, self.weight, label_smoothing=label_smoothing)
+        losses = cross_entropy(logits, targets, self.weight, reduction="sum", label_smoothing=label_smoothing)
+        return losses / _above_zero(total)
+
 
 class CrossEntropy(WeightedLoss):
     """Cross-entropy with label smoothing, as `torch.nn.functional.cross_entropy` averages it."""
@@ -41,7 +56,7 @@ class CrossEntropy(WeightedLoss):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Logits (B, K) and targets, (B,) class indices or (B, K) class probabilities -> the mean, a scalar."""
-        return cross_entropy(logits.float(), targets, self.weight, label_smoothing=self.label_smoothing)
+        return self.cross_entropy(logits.float(), targets, self.label_smoothing)
 
 
 class Focal(WeightedLoss):
@@ -58,13 +73,38 @@ class Focal(WeightedLoss):
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Logits (B, K) and class indices (B,) -> the mean, a scalar."""
         log_p = logits.float().log_softmax(dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)  # (B,)
-        # 1 - p can round to 0, where the power has no finite slope for gamma < 1
-        missing = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
-        losses = -(missing**self.gamma) * log_p
-        if self.weight is None:
+        # 1 - p can round to 0
+        losses = -(_above_zero(-torch.expm1(log_p)) ** self.gamma) * log_p
+        total = self.total_weight(targets)
+        if self.weight is None or total is None:
             return losses.mean()
-        weights = self.weight[targets]
-        return (weights * losses).sum() / weights.sum()
+        return (self.weight[targets] * losses).sum() / _above_zero(total)
+
+
+class LogitAdjusted(WeightedLoss):
+    """Cross-entropy of logits to which tau * log(share of the class in the training set) is added.
+
+    What the network itself says is then meant for classes that are equally frequent: in evaluation this is plain
+    cross-entropy. A class without a training image counts as if it had one. Paper: Menon et al. 2021, Long-tail
+    learning via logit adjustment, eq. 10.
+    """
+
+    adjustment: Tensor
+
+    def __init__(self, config: LogitAdjustedConfig, class_counts: Tensor) -> None:
+        super().__init__(config, class_counts)
+        counts = class_counts.float().clamp(min=1)
+        self.register_buffer("adjustment", config.tau * (counts / counts.sum()).log(), persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Logits (B, K) and targets, (B,) class indices or (B, K) class probabilities -> the mean, a scalar."""
+        logits = logits.float()
+        return self.cross_entropy(logits + self.adjustment if self.training else logits, targets, label_smoothing=0.0)
+
+
+def _above_zero(values: Tensor) -> Tensor:
+    """For what is divided by, or raised to a power whose slope at 0 is infinite."""
+    return values.clamp(min=torch.finfo(values.dtype).tiny)
 
 
 def _class_weights(config: LossConfig, class_counts: Tensor) -> Tensor | None:

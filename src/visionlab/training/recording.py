@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 import traceback
@@ -16,7 +17,7 @@ from visionlab import project
 from visionlab.config.load import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.errors import InterruptedRun, PrunedRun, UserError
+from visionlab.errors import InterruptedRun, PrunedRun, RankError, UserError
 from visionlab.figures import gallery
 from visionlab.tracking import journal, package, provenance
 from visionlab.tracking.catalog import reproduction_tags
@@ -26,7 +27,7 @@ from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 from visionlab.tracking.system import SystemMetrics
-from visionlab.training import checkpoints, console, hardware
+from visionlab.training import checkpoints, console, hardware, requeue
 from visionlab.training.callbacks import TrainingCurve
 from visionlab.training.checkpoints import StartingPoint
 from visionlab.training.classifier import Classifier
@@ -94,6 +95,8 @@ class Recording:
         self.run = run or Run.create(project.runs(), config)
         self._lock = self.run.lock()
         self.journal = self.run.journal()
+        if self._is_new and member is None:
+            requeue.remember(self.run)
         self._system = SystemMetrics(self.journal, config.tracking.system_every)
 
     @property
@@ -111,7 +114,7 @@ class Recording:
             try:
                 self._begin(self.run)
             except BaseException as error:
-                self._end(error)
+                self.end(error)
                 raise
         return self
 
@@ -119,7 +122,7 @@ class Recording:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.run is not None:
-            self._end(error)
+            self.end(error)
 
     def conclude(self) -> None:
         """Complete the report of the trained run, draw the figures of a tested one, and queue all for MLflow."""
@@ -161,6 +164,7 @@ class Recording:
             changes = run.changes(self._config)
             tags = {f"resumed.{key}": f"{old} -> {new}" for key, (old, new) in changes.items()}
             self.journal.append("resume", step=self.start.step if self.start else 0, tags=tags)
+            self._ranks_before = run.config().trainer.world_size
             run.save_config(self._config)
         self.logger = JournalLogger(run.id, self.journal)
         if self._config.tracking.name != "off" and self.member is None:
@@ -170,9 +174,11 @@ class Recording:
             print(f"visionlab: warning: {damage}; going on from the checkpoint before it", file=sys.stderr)
         if not self._is_new:
             console.say_start(self.start)
+            console.say_ranks(self._ranks_before, self._config.trainer.world_size)
         self._system.start(run.start()["time"] / 1000)
 
-    def _end(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """Write the last word: that the run has finished, or why it has not. Called once, by rank 0."""
         assert self.run is not None
         assert self.journal is not None
         with self._interruption.shielded():
@@ -183,14 +189,20 @@ class Recording:
             except OSError as failure:
                 print(f"visionlab: {self.run.path}: cannot be written to ({failure.strerror})", file=sys.stderr)
         interrupted = isinstance(error, InterruptedRun)
+        in_a_hurry = interrupted or isinstance(error, RankError)  # somebody may be about to kill this process, too
         try:
-            everything_sent = self.shipper.finish(interrupted) if self.shipper is not None else None
+            everything_sent = self.shipper.finish(in_a_hurry) if self.shipper is not None else None
         finally:
             self._lock.release()
         if error is None:
             console.conclude(self.run)
         console.say_where(self.run, everything_sent)
-        if interrupted and self.member is None:
+        if isinstance(error, InterruptedRun) and self.member is None:
+            if error.signal == signal.SIGUSR1:
+                console.say_requeued(self.run, requeue.requeue())
+            else:
+                console.say_how_to_resume(self.run)
+        elif isinstance(error, RankError) and self.member is None:
             console.say_how_to_resume(self.run)
 
     def _draw(self) -> None:
@@ -224,7 +236,9 @@ class Recording:
             "start",
             run=self.run.id,
             **({"campaign": self.member.campaign, "title": self.member.title} if self.member else {}),
-            params=flatten(config.model_dump(mode="json")) | {"model.parameters": self._parameters},
+            params=flatten(config.model_dump(mode="json"))
+            | {"model.parameters": self._parameters}
+            | {"optimizer.resolved_lr": config.optimizer.at(config.data.batch_size).lr},
             tags=self._origin()
             | {"data.fingerprint": datamodule.fingerprint}
             | {f"data.{name}": value for name, value in datamodule.origin.items()}
@@ -264,9 +278,14 @@ class Recording:
         elif isinstance(error, InterruptedRun):
             self.journal.append("status", status="KILLED", tags={"signal": error.signal.name})
         else:
-            (self.run.path / "traceback.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            kind, details = type(error).__name__, "".join(traceback.format_exception(error))
+            tags = {"error.message": str(error)[:1000]}
+            if isinstance(error, RankError):
+                kind, details = error.kind, error.details or f"{error}\n"
+                tags["error.rank"] = str(error.rank)
+            (self.run.path / "traceback.txt").write_text(details, encoding="utf-8")
             self.journal.append("artifact", file="traceback.txt")
-            tags = {"error.class": type(error).__name__, "error.message": str(error)[:1000]}
+            tags["error.class"] = kind
             self.journal.append("status", status="FAILED", tags=tags)
 
 

@@ -78,13 +78,16 @@ def take_over(root: Path) -> None:
     answered: dict[str, Decision] = {}
     left = [heading]
     for number, cells in enumerate(lines[1:], start=2):
-        said = cells[answer].strip().lower() if len(cells) > answer else ""
+        if not any(cells):
+            continue
+        said, file = (cells[column].strip() if len(cells) > column else "" for column in (answer, place))
         if not said:
             left.append(cells)
-        elif said in get_args(Decision) and cells[place].strip():
-            answered["/".join(PurePosixPath(cells[place].strip()).parts[-2:])] = "keep" if said == "keep" else "drop"
+        elif said.lower() in get_args(Decision) and file:
+            answered["/".join(PurePosixPath(file).parts[-2:])] = "keep" if said.lower() == "keep" else "drop"
         else:
-            raise UserError(f"{table}: line {number}: expected keep, drop or nothing as decision, given {said!r}")
+            what = f"given {said!r} of {file or 'no file'}"
+            raise UserError(f"{table}: line {number}: expected keep, drop or nothing as decision, {what}")
     if answered:
         decisions.add_decisions(root, answered)
         save_table(table, left[0], left[1:])
@@ -92,7 +95,7 @@ def take_over(root: Path) -> None:
 
 
 def _read(table: Path) -> list[list[str]]:
-    """The lines that are not empty, the columns' names first; nothing where there is no table."""
+    """The lines, the columns' names first; nothing where there is no table."""
     try:
         text = table.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -102,9 +105,11 @@ def _read(table: Path) -> list[list[str]]:
     first = text.partition("\n")[0]
     separator = max(SEPARATORS, key=first.count)
     try:
-        lines = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(cells)]
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise UserError(f"{table}: cannot be read: {error}; save it as CSV in UTF-8") from None
-    if lines and not {"file", "decision"} <= set(lines[0]):
+    if not any(map(any, lines)):
+        return []
+    if not {"file", "decision"} <= set(lines[0]):
         raise UserError(f"{table}: expected the columns file and decision, found {', '.join(lines[0])!r}")
     return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 NAMED = 3  # files that cannot be read
 
 
-def review(root: Path, rows: Sequence[Row]) -> None:
+def review(root: Path, read: Callable[[], Sequence[Row]]) -> None:
     """List probable mislabels and outliers of the data set in `root`, and say what to do next. Nothing is dropped.
 
     What a person has decided about is not listed, but the others are compared with it. Killed and called again it goes
     on.
 
     Args:
-        rows: of the manifest.
+        read: gives the rows of the manifest; asked again once no other process changes it.
 
     Raises:
         UserError: there is too little to compare, an answer to an earlier list is not understood, or the disk fails.
     """
-    kept = [row for row in rows if row.decision == "keep"]
-    _check_classes(root, kept, "images")
+    _kept(root, read)
     from visionlab.gather.review.embeddings import embed_all  # not before: it takes seconds
 
     try:
         with at_work(root):
             take_over(root)  # what would end it had better end it before
+            kept = _kept(root, read)
             outcomes = embed_all([root / row.file for row in kept], root / HIDDEN / "embeddings")
             seen = [(row, one) for row, one in zip(kept, outcomes, strict=True) if not isinstance(one, str)]
             _tell_unread(root, {row.file: one for row, one in zip(kept, outcomes, strict=True) if isinstance(one, str)})
@@ -55,6 +55,12 @@ def review(root: Path, rows: Sequence[Row]) -> None:
     except OSError as error:
         raise UserError(f"{error.filename or root}: {error.strerror or error}; the same command goes on") from error
     _tell(root, len(seen), questions)
+
+
+def _kept(root: Path, read: Callable[[], Sequence[Row]]) -> list[Row]:
+    kept = [row for row in read() if row.decision == "keep"]
+    _check_classes(root, kept, "images")
+    return kept
 
 
 def _check_classes(root: Path, rows: Sequence[Row], what: str) -> None:

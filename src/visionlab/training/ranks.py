@@ -1,0 +1,266 @@
+"""The processes that train together, seen from each of them: started, told the settings, and taken down as one.
+
+Where one dies, however it does and wherever the others are, rank 0 says why, writes that into the run, and all end,
+also where their main threads wait in a collective operation that never comes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import TracebackType
+
+import torch
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
+from lightning.fabric.strategies.launchers.subprocess_script import _basic_subprocess_cmd
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+from visionlab.config.train import TrainConfig
+from visionlab.errors import InterruptedRun, PrunedRun, RankError
+from visionlab.training import launch
+from visionlab.training.failures import Failures, describe, is_consequence
+from visionlab.training.interruption import Interruption
+from visionlab.training.lifeline import LOOPBACK, Hub, Line, Message
+from visionlab.training.rendezvous import use_address_of_step
+
+ARRIVAL_SECONDS = 300.0  # for all processes to start and import their libraries
+NEWS_SECONDS, SIGTERM_SECONDS = 5.0, 1.0  # to hear of another process that an error or a signal may be due to
+ALONE_SECONDS = 5.0  # for a process to end by itself when rank 0 is gone
+LAST_SECONDS = 20.0  # for rank 0 to end once it knows that another one has failed; torchrun and srun kill after 30
+POLL_SECONDS = 0.2
+_launches = itertools.count()
+
+
+class Ranks:
+    """The processes of one training run, as a context around all that they do together.
+
+    Args:
+        interruption: entered by the caller.
+    """
+
+    def __init__(self, interruption: Interruption) -> None:
+        self._launch = launch.current()
+        self._interruption = interruption
+        self._hub: Hub | None = None
+        self._line: Line | None = None
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._can_end = threading.Event()
+        self._end: Callable[[BaseException | None], None] | None = None
+        # rank 0: who ends the run, its main thread or, where another process has failed, the one that watches them
+        self._ending = threading.Lock()
+        self._another_failed = threading.Event()
+        # the others
+        self._settings = ""
+        self._told = threading.Event()
+        self._leaving = threading.Event()
+        self._dismissed = threading.Event()
+        self._over = False
+        self._exit_code = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is rank 0."""
+        return self._launch.rank == 0
+
+    def __enter__(self) -> Ranks:
+        launch.silence()
+        if self._launch.is_external and self._launch.world_size > 1:
+            self._meet()
+        elif not self.leads:
+            self._line = Line(os.environ[launch.HUB], self._launch.rank, self._hear, self._leave_alone)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._line is not None:
+            self._say_how_it_ends(self._line, error)
+        elif self._hub is not None:
+            self._settle(error)
+            self._dismiss(self._hub, error)
+        if error is None and self._launch.rank == 0 and self._hub is not None and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+    def settings(self) -> TrainConfig:
+        """The others: the settings that rank 0 has come to."""
+        self._told.wait()
+        return TrainConfig.model_validate(json.loads(self._settings))
+
+    @contextlib.contextmanager
+    def ended_by(self, end: Callable[[BaseException | None], None]) -> Iterator[None]:
+        """While entered, `end` is what has to be done when the run ends early because another process has failed."""
+        self._end = end
+        self._can_end.set()
+        try:
+            yield
+        except BaseException as error:
+            self._settle(error)
+            raise
+        else:
+            self._settle(None)
+
+    def start(self, config: TrainConfig) -> None:
+        """Rank 0: start the other processes, unless they are there, and let them begin, with these settings.
+
+        Until then they wait, so that what is fetched or computed once is there when they look for it.
+        """
+        settings = config.trainer
+        if not self.leads or settings.strategy == "ddp_fork":
+            return
+        if not self._launch.is_external:
+            self._start(settings.world_size)
+        if self._hub is not None:
+            self._hub.say({"settings": config.model_dump_json()})
+
+    def _start(self, world_size: int) -> None:
+        os.environ |= {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(find_free_network_port())}
+        if world_size == 1:
+            return
+        hub = self._open(LOOPBACK, world_size)
+        for rank in range(1, world_size):
+            own = {launch.HUB: hub.address, "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
+            self._children.append(subprocess.Popen(_basic_subprocess_cmd(), env=os.environ | own))
+
+    def _meet(self) -> None:
+        """Of processes that others have started, connect each with rank 0, through the store that torch meets at."""
+        use_address_of_step()
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        # torchrun has a store already; torch goes on with the one that is made here
+        makes_store = self.leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        wait = timedelta(seconds=ARRIVAL_SECONDS)
+        self._store = TCPStore(
+            host, port, is_master=makes_store, timeout=wait, wait_for_workers=False, multi_tenant=True
+        )
+        key = f"visionlab/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{next(_launches)}"
+        if self.leads:
+            hub = self._open(LOOPBACK if self._launch.nodes == 1 else host, self._launch.world_size)
+            self._store.set(key, hub.address)
+        else:
+            address = self._store.get(key).decode()
+            self._line = Line(address, self._launch.rank, self._hear, self._leave_alone)
+
+    # rank 0
+
+    def _open(self, host: str, world_size: int) -> Hub:
+        self._hub = Hub(host)
+        failures = Failures(self._hub.news, world_size, self._exit_code_of)
+        threading.Thread(target=self._watch, args=(failures,), name="ranks", daemon=True).start()
+        return self._hub
+
+    def _watch(self, failures: Failures) -> None:
+        """Wait for another process to fail, and then end all, unless the main thread is at it already."""
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while not failures.found:
+            failures.listen(POLL_SECONDS)
+            for rank, child in enumerate(self._children, start=1):
+                if child.poll() is not None and not failures.knows(rank):
+                    failures.is_gone(rank)
+            if time.monotonic() > deadline and failures.missing:
+                failures.never_came(ARRIVAL_SECONDS)
+            if self._over:
+                return
+        if not failures.only_stopped:
+            self._another_failed.set()
+        failures.listen_for_the_cause()
+        if self._ending.acquire(blocking=False):
+            self._bring_down(failures.cause)
+
+    def _bring_down(self, cause: BaseException) -> None:
+        """End the run and this process; the main thread may be anywhere, also for ever in a collective operation."""
+        killer = threading.Timer(LAST_SECONDS, os._exit, (1,))
+        killer.daemon = True
+        killer.start()
+        code = 1
+        try:
+            with self._interruption.shielded():
+                if isinstance(cause, RankError):
+                    print(f"{cause.details}visionlab: {cause}", file=sys.stderr, flush=True)
+                if isinstance(cause, InterruptedRun):
+                    code = cause.exit_code
+                # the main thread may be about to begin the run; as long as it fetches data there is none
+                if self._can_end.wait(NEWS_SECONDS) and self._end is not None:
+                    self._end(cause)
+                assert self._hub is not None
+                self._dismiss(self._hub, cause)
+                sys.stdout.flush()
+        except BaseException:  # noqa: BLE001 - whatever it is, this process ends now
+            traceback.print_exc()
+        os._exit(code)
+
+    def _settle(self, error: BaseException | None) -> None:
+        """Rank 0: return if the run ends with `error`; if that of another process is the reason, do not come back."""
+        if self._hub is None or self._over:
+            return
+        with self._interruption.shielded():
+            if is_consequence(error):
+                self._another_failed.wait(NEWS_SECONDS)
+            elif self._launch.is_external and isinstance(error, InterruptedRun):
+                self._another_failed.wait(SIGTERM_SECONDS)  # with which the others of one that has failed are ended
+            is_own = error is not None and not is_consequence(error) and not isinstance(error, InterruptedRun)
+            if (self._another_failed.is_set() and not is_own) or not self._ending.acquire(blocking=False):
+                threading.Event().wait()
+        self._over = True
+
+    def _dismiss(self, hub: Hub, error: BaseException | None) -> None:
+        """Let the others end; those that this process has started and that do not are killed."""
+        if error is None or isinstance(error, PrunedRun):
+            hub.say({"over": True})
+        elif isinstance(error, InterruptedRun):
+            hub.say({"stop": int(error.signal)})
+        else:
+            hub.close()
+        patience = {True: LAST_SECONDS, False: ALONE_SECONDS if isinstance(error, InterruptedRun) else 1.0}
+        end = time.monotonic() + patience[error is None]
+        for child in self._children:
+            try:
+                child.wait(max(end - time.monotonic(), 0))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        hub.close()
+
+    def _exit_code_of(self, rank: int) -> int | None:
+        """As of `Popen`, of a process that this one has started and that has ended."""
+        if rank > len(self._children):
+            return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._children[rank - 1].wait(ALONE_SECONDS)
+        return None
+
+    # the others
+
+    def _hear(self, message: Message) -> None:
+        if "settings" in message:
+            self._settings = message["settings"]
+            self._told.set()
+        elif "stop" in message:
+            self._exit_code = InterruptedRun(message["stop"]).exit_code
+            self._interruption.received = self._interruption.received or message["stop"]
+            self._dismissed.set()
+        elif "over" in message:
+            self._leaving.set()
+
+    def _leave_alone(self) -> None:
+        """End this process when rank 0 is gone, unless it does so itself."""
+        self._dismissed.set()
+        if not self._leaving.wait(ALONE_SECONDS):
+            os._exit(self._exit_code)
+
+    def _say_how_it_ends(self, line: Line, error: BaseException | None) -> None:
+        """Tell rank 0; in a failure wait until that has done its part, as torchrun and srun end all when one has."""
+        self._leaving.set()
+        if error is None or isinstance(error, PrunedRun):
+            line.say({"done": True})
+            return
+        line.say(describe(error))
+        self._dismissed.wait(LAST_SECONDS)
+        os._exit(error.exit_code if isinstance(error, InterruptedRun) else 1)
