@@ -77,7 +77,7 @@ lint: $(READY) ## style (ruff), types (mypy), shell scripts (shellcheck)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/shellcheck .ci/run scripts/*.sh
+	@$(BIN)/shellcheck .ci/run scripts/*.sh scripts/*.sbatch
 
 ##@ Project
 .PHONY: setup

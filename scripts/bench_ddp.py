@@ -73,12 +73,15 @@ def measure_scaling(experiment: str, most: int, on_gpus: bool, rounds: int, step
         print(f"round {number + 1}: " + ", ".join(f"{arm}: {rates[arm][-1]:.0f}" for arm in arms), flush=True)
 
     print()
-    word = "GPUs" if on_gpus else "processes"
+    one, several = ("GPU", "GPUs") if on_gpus else ("process", "processes")
     batches = [f"{batch * arm if on_gpus else batch}" for arm in arms]
-    rows = [(f"{arm} {word}", size, *spread(rates[arm], 0)) for arm, size in zip(arms, batches, strict=True)]
+    rows = [
+        (f"{arm} {one if arm == 1 else several}", size, *spread(rates[arm], 0))
+        for arm, size in zip(arms, batches, strict=True)
+    ]
     print_table(["images/s", "batch", "median", "range"], rows)
     for arm in arms[1:]:
-        print(f"{arm} / 1 {word:<13} {median_ratio(rates[arm], rates[1])}")
+        print(f"{arm} / 1 {several:<13} {median_ratio(rates[arm], rates[1])}")
         if on_gpus:
             ideal = [arm * rate for rate in rates[1]]
             print(f"efficiency of {arm:<7} {median_ratio(rates[arm], ideal)}")

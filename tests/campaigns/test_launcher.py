@@ -65,7 +65,7 @@ def _writers(file: str) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if str((process / "fd" / "1").readlink()) == file:
+            if str((process / "fd" / "2").readlink()) == file:
                 found.append(int(process.name))
         except OSError:
             continue

@@ -27,7 +27,7 @@ CONFIGS = {config.kind: config for config in CAMPAIGNS}
 AnyConfig = TuneConfig | CrossvalConfig | RepeatConfig | GridConfig
 LONGEST_NAME = 100
 # settings of a run that say where and how it is carried out, not what comes out
-INCIDENTAL = ("name", "tracking", "trainer.accelerator", "trainer.devices", "trainer.strategy")
+INCIDENTAL = ("name", "tracking", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
 
 
 @dataclass(frozen=True)

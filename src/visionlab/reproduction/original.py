@@ -17,7 +17,7 @@ from visionlab.tracking.run import Run
 
 LONGEST_NAME = 100  # of a run, as its configuration has it
 # settings that become what `auto` comes to on a machine
-RESOLVED = ("accelerator", "devices", "precision", "channels_last")
+RESOLVED = ("accelerator", "devices", "num_nodes", "precision", "channels_last")
 _RESUMED = "resumed."
 
 

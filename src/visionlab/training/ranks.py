@@ -35,6 +35,7 @@ from visionlab.training.rendezvous import use_address_of_step
 ARRIVAL_SECONDS = 300.0  # for all processes to start and import their libraries
 NEWS_SECONDS, SIGTERM_SECONDS = 5.0, 1.0  # to hear of another process that an error or a signal may be due to
 ALONE_SECONDS = 5.0  # for a process to end by itself when rank 0 is gone
+HUNG_SECONDS = 1.0  # for one that this process has started, where the run has failed and it is likely to hang
 LAST_SECONDS = 20.0  # for rank 0 to end once it knows that another one has failed; torchrun and srun kill after 30
 POLL_SECONDS = 0.2
 _launches = itertools.count()
@@ -214,12 +215,14 @@ class Ranks:
         """Let the others end; those that this process has started and that do not are killed."""
         if error is None or isinstance(error, PrunedRun):
             hub.say({"over": True})
+            patience = LAST_SECONDS
         elif isinstance(error, InterruptedRun):
             hub.say({"stop": int(error.signal)})
+            patience = ALONE_SECONDS
         else:
             hub.close()
-        patience = {True: LAST_SECONDS, False: ALONE_SECONDS if isinstance(error, InterruptedRun) else 1.0}
-        end = time.monotonic() + patience[error is None]
+            patience = HUNG_SECONDS
+        end = time.monotonic() + patience
         for child in self._children:
             try:
                 child.wait(max(end - time.monotonic(), 0))
