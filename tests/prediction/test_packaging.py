@@ -37,6 +37,7 @@ print(json.dumps([visionlab.__file__, answer.to_dict("records"), sorted({m.parti
 """
 
 
+@pytest.mark.slow
 def test_a_copy_works_in_a_fresh_process_without_run_data_and_installed_package(
     copied: Trained, tmp_path: Path
 ) -> None:

@@ -73,7 +73,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[Seen]]:
     return trained(1, tmp_path_factory.mktemp("one") / "home")
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_shares_are_disjoint_and_together_they_are_the_epoch(
     ranks: int, one: tuple[Run, list[Seen]], tmp_path: Path
 ) -> None:

@@ -67,7 +67,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["32-true", pytest.param("bf16-mixed", marks=pytest.mark.slow)])
 def test_the_result_is_that_of_the_uncached_probe(precision: str) -> None:
     # gradients that are nothing but rounding are steps of full length to AdamW
     settings = ["optimizer=sgd", f"trainer.precision={precision}", "model.dropout=0.2", "trainer.ema_decay=0.9"]
