@@ -44,7 +44,8 @@ def train(words: list[str], home: Path) -> Course:
         if not entry.name.startswith("."):  # what was computed from the data is there
             (data / entry.name).symlink_to(entry.resolve())
     places = {"VISIONLAB_HOME": str(home), "VISIONLAB_DATA": str(data)}
-    print(f"\nvisionlab train {' '.join(words)}", flush=True)
+    print()
+    print(f"visionlab train {' '.join(words)}", flush=True)
     command = [sys.executable, "-m", "visionlab", "train", *words, "tracking.figures=false"]
     if subprocess.run(command, env=os.environ | places, check=False).returncode:
         sys.exit(1)
