@@ -81,6 +81,42 @@ def test_no_process_looks_for_a_checkpoint_before_it_has_its_name(tmp_path: Path
     assert all_runs(project.runs())[0].status() == "FINISHED"
 
 
+@pytest.mark.slow
+def test_two_processes_whose_steps_are_slow_save_before_they_stop(tmp_path: Path) -> None:
+    script = tmp_path / "slow_steps.py"
+    script.write_text(SLOW_STEPS)
+    words = "train experiment=digits trainer.accelerator=cpu trainer.devices=2 tracking=off tracking.figures=false"
+    process = subprocess.Popen([sys.executable, script, *words.split()], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line == "step 3\n":
+            process.terminate()
+            break
+    process.stdout.read()
+    assert process.wait(30) == 128 + signal.SIGTERM
+    (run,) = all_runs(project.runs())
+    assert run.status() == "KILLED"
+    start, _ = checkpoints.newest(run.checkpoints)
+    assert start is not None
+    assert start.epochs == 0
+
+
+SLOW_STEPS = """
+import sys, time
+from visionlab.cli import main
+from visionlab.training.callbacks import SeedSteps
+
+begin = SeedSteps.on_train_batch_start
+
+def slowly(self, trainer, *rest):
+    print("step", trainer.global_step, flush=True)
+    time.sleep(1)
+    return begin(self, trainer, *rest)
+
+SeedSteps.on_train_batch_start = slowly
+main(sys.argv[1:])
+"""
+
 SLOW_DISK = """
 import pathlib, sys, time
 from visionlab.cli import main

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.utilities import rank_zero_only
 
 import visionlab
 from visionlab import project
@@ -215,3 +216,10 @@ def test_16_bits_on_a_machine_without_gpu_are_refused_naming_bf16(monkeypatch: p
     with pytest.raises(UserError, match=r"trainer\.precision: 16-mixed needs a GPU.*bf16-mixed"):
         train(load_train_config([*TINY, "trainer.accelerator=auto", "trainer.precision=16-mixed"]))
     assert not project.runs().exists()
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_a_rank_that_somebody_else_has_set_is_none_of_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(rank_zero_only, "rank", 1)  # as Lightning has it, imported with that variable set
+    assert run("trainer.max_epochs=1").status() == "FINISHED"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -166,3 +168,12 @@ def test_the_presets(name: str, expected: dict[str, object]) -> None:
 def test_a_preset_that_is_not_there_is_named_with_those_that_are() -> None:
     (line,) = lines("experiment=digits", "trainer=ddp_gpu")
     assert line.startswith("trainer: expected one of auto, cpu, ddp, ddp_cpu, gpu, slurm, given 'ddp_gpu'")
+
+
+def test_where_there_is_no_command_to_start_others_with_they_are_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))  # as in a notebook
+    config = TrainerConfig(accelerator="cpu", devices=2)
+    with pytest.raises(UserError, match=r"trainer\.strategy: expected ddp_fork for 2 devices in a notebook"):
+        hardware.resolve(config)
+    assert hardware.resolve(config.model_copy(update={"strategy": "ddp_fork"})).devices == 2
+    assert hardware.resolve(config.model_copy(update={"devices": 1})).devices == 1

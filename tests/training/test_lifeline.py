@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -56,12 +57,20 @@ def test_the_end_of_rank_0_is_noticed(hub: Hub) -> None:
     assert heard.get(timeout=5) is None
 
 
-def test_a_stranger_is_not_listened_to(hub: Hub) -> None:
+@pytest.mark.parametrize(
+    "hello",
+    [b'{"token": "guess", "rank": 1}', '{"token": "é", "rank": 1}'.encode(), b"[1]", b"5", b"[" * 4000, b"\xff"],
+)
+def test_a_stranger_is_not_listened_to(hub: Hub, hello: bytes) -> None:
     _, port, _ = hub.address.split()
-    with socket.create_connection((LOOPBACK, int(port))) as stranger:
-        stranger.sendall(b'{"token": "guess", "rank": 1}\n{"failed": "x"}\n')
-        assert stranger.recv(1) == b""
+    with socket.create_connection((LOOPBACK, int(port)), timeout=5) as stranger:
+        stranger.sendall(hello + b'\n{"failed": "x"}\n')
+        with contextlib.suppress(ConnectionResetError):  # with what it has said still unread
+            assert stranger.recv(1) == b""
     assert hub.news.empty()
+    _, heard = connect(hub)
+    hub.say({"over": True})
+    assert heard.get(timeout=5) == {"over": True}
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from visionlab import project
 from visionlab.commands import train
+from visionlab.config.load import load_train_config
+from visionlab.data.digits import Digits
+from visionlab.errors import InterruptedRun
 from visionlab.tracking.run import Run
 from visionlab.training import requeue
+from visionlab.training.engine import train as train_run
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +83,31 @@ def test_what_slurm_says_against_it_is_told(tmp_path: Path, monkeypatch: pytest.
     assert requeue.requeue() == "Job requeue is disabled"
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert "scontrol" in (requeue.requeue() or "")
+
+
+def test_the_commands_of_a_step_have_notes_of_their_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["visionlab", "train", "experiment=digits"])
+    requeue.remember(run)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    monkeypatch.setattr(sys, "argv", ["visionlab", "train", "experiment=digits", "seed=1"])
+    assert requeue.begun_before() is None
+    monkeypatch.setattr(sys, "argv", ["visionlab", "train", "experiment=digits"])
+    assert requeue.begun_before() == run
+
+
+def test_a_job_that_is_told_to_end_before_its_run_begins_is_requeued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_scontrol(tmp_path, "", monkeypatch)
+    read = Digits.read
+
+    def told_meanwhile(self: Digits) -> object:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return read(self)
+
+    monkeypatch.setattr(Digits, "read", told_meanwhile)
+    with pytest.raises(InterruptedRun):
+        train_run(load_train_config(["experiment=digits", "trainer.accelerator=cpu", "tracking=off"]))
+    assert (tmp_path / "asked").read_text() == "requeue 17\n"
+    assert "stopped before the run began; the job is requeued" in capsys.readouterr().err
+    assert not list(project.runs().glob("*-digits"))

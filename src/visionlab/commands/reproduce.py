@@ -16,6 +16,7 @@ from visionlab.reproduction.facts import Facts, Kind, Row, compare, recorded
 from visionlab.reproduction.original import Original, find_original
 from visionlab.tracking.catalog import REPRODUCES, all_runs, find_run
 from visionlab.tracking.run import Run, write_atomically
+from visionlab.training import launch
 
 if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FILE_NAME = "reproduction.json"
 # the further processes of a distributed run begin with this command, too, when `last` is already the new run
 ORIGINAL = "VISIONLAB_ORIGINAL"
-RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # torchrun's, Lightning's, SLURM's
 DIFFERENT = 1
 
 
@@ -157,7 +157,6 @@ def _compare(original: Original, made: Run) -> Outcome:
 
 def _say(lines: Iterable[str]) -> None:
     """Print, but for the further processes of a distributed run."""
-    rank = next((os.environ[name] for name in RANKS if name in os.environ), "0")
-    if rank == "0":
+    if launch.current().rank == 0:
         for line in lines:
             print(line, flush=True)

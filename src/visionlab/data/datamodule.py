@@ -141,6 +141,11 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         """(K,) training images of each class."""
         return self._sets["train"].labels.bincount(minlength=len(self.classes))
 
+    def counts(self, split: str) -> dict[str, int]:
+        """Images of a split by the name of their class, in the order of the labels."""
+        numbers = self._sets[split].labels.bincount(minlength=len(self.classes)).tolist()
+        return dict(zip(self.classes, numbers, strict=True))
+
     @property
     def spec(self) -> DataSpec:
         """What a network that is trained on this takes for granted."""

@@ -47,7 +47,7 @@ def decode(file: Path, size: int, color: Color) -> NDArray[np.uint8]:
         OSError: the machine failed, not the file.
     """
     try:
-        if file.exists() and not file.is_file():
+        if not file.is_file() and file.exists():
             raise ValueError("a pipe or a device, not a file")  # whose end may never come
         with Image.open(file) as image:
             # JPEGs are decoded at 1/2, 1/4 or 1/8 of their size, which still leaves a factor of two to antialias

@@ -1,19 +1,17 @@
 """Inspections kept on disk, so that an image is decoded once in the life of a data set.
 
-A cache holds one folder, whose name stands for the version and the settings, and in it shards of some hundred
-inspections: NumPy archives without objects. A shard gets its name when it is whole.
+They lie in shards of some hundred, in a folder whose name stands for the version and the settings.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import warnings
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -23,6 +21,7 @@ from visionlab.data import decode
 from visionlab.errors import UserError
 from visionlab.gather import inspection
 from visionlab.gather.inspection import Inspection, Unfit, inspect, look
+from visionlab.gather.shards import make_place, read_shards, write_shard
 from visionlab.gather.signature import COLUMNS, THUMBNAIL, Signature
 
 SHARD = 256  # files; what is inspected anew at most after the process was killed
@@ -65,8 +64,8 @@ def inspect_all(
     """
     folder = cache / _identity(accept)
     try:
-        _make_place(folder)
-        known = _read(folder)
+        make_place(folder)
+        known = read_shards(folder, _outcomes)
         missing = {key: file for file, key in zip(files, keys, strict=True) if key not in known}
         known |= _inspect(list(missing), list(missing.values()), folder, accept, title)
     except OSError as error:
@@ -81,15 +80,6 @@ def _identity(accept: AcceptConfig | None) -> str:
     wanted = "anything" if accept is None else accept.model_dump_json()
     state = f"{inspection.VERSION} {decode.VERSION} {COLUMNS} {wanted}"
     return hashlib.blake2b(state.encode(), digest_size=8).hexdigest()
-
-
-def _make_place(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for other in folder.parent.iterdir():
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
-    for half in folder.glob("*.partial"):  # of a process that was killed
-        half.unlink()
 
 
 def _inspect(
@@ -118,43 +108,26 @@ def _inspect(
 
 
 def _write(folder: Path, outcomes: dict[str, Outcome]) -> None:
-    """Write a shard, named after the keys in it."""
     nothing = Inspection(
         0, 0, "", "", Signature(np.zeros(len(COLUMNS), np.uint64), np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8))
     )
     images = [nothing if isinstance(outcome, str) else outcome for outcome in outcomes.values()]
-    name = hashlib.blake2b("\n".join(outcomes).encode(), digest_size=8).hexdigest()
-    half = folder / f"{name}.partial"
-    with half.open("wb") as stream:
-        np.savez(
-            stream,
-            key=list(outcomes),
-            reason=[outcome if isinstance(outcome, str) else "" for outcome in outcomes.values()],
-            width=[image.width for image in images],
-            height=[image.height for image in images],
-            format=[image.format for image in images],
-            pixel_hash=[image.pixel_hash for image in images],
-            hashes=np.stack([image.signature.hashes for image in images]),
-            thumbnail=np.stack([image.signature.thumbnail for image in images]),
-        )
-    half.replace(half.with_suffix(".npz"))
+    write_shard(
+        folder,
+        outcomes,
+        reason=[outcome if isinstance(outcome, str) else "" for outcome in outcomes.values()],
+        width=[image.width for image in images],
+        height=[image.height for image in images],
+        format=[image.format for image in images],
+        pixel_hash=[image.pixel_hash for image in images],
+        hashes=np.stack([image.signature.hashes for image in images]),
+        thumbnail=np.stack([image.signature.thumbnail for image in images]),
+    )
 
 
-def _read(folder: Path) -> dict[str, Outcome]:
-    """All that the shards hold; a damaged one is removed, and its files are inspected anew."""
-    found: dict[str, Outcome] = {}
-    for shard in folder.glob("*.npz"):
-        try:
-            found |= _read_shard(shard)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            shard.unlink()
-    return found
-
-
-def _read_shard(shard: Path) -> dict[str, Outcome]:
-    with np.load(shard) as content:
-        texts = [content[name].tolist() for name in ("key", "reason", "width", "height", "format", "pixel_hash")]
-        rows = zip(*texts, content["hashes"], content["thumbnail"], strict=True)
+def _outcomes(content: Any) -> dict[str, Outcome]:
+    texts = [content[name].tolist() for name in ("key", "reason", "width", "height", "format", "pixel_hash")]
+    rows = zip(*texts, content["hashes"], content["thumbnail"], strict=True)
     return {
         key: reason or Inspection(width, height, kind, digest, Signature(hashes, thumbnail))
         for key, reason, width, height, kind, digest, hashes, thumbnail in rows

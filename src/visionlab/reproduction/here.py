@@ -56,10 +56,7 @@ def look(original: Original, config: TrainConfig) -> Facts:
         "weights.start": fingerprint(module.state_dict()),
         "data.fingerprint": datamodule.fingerprint,
     }
-    counts = {}
-    for split in datamodule.sizes:
-        classes = datamodule.images(split).labels.bincount(minlength=len(datamodule.classes)).tolist()
-        counts[CONTEXTS[split]] = dict(zip(datamodule.classes, classes, strict=True))
+    counts = {CONTEXTS[split]: datamodule.counts(split) for split in datamodule.sizes}
     return facts(
         tags, provenance.uncommitted(project.root()), config.trainer.model_dump(), counts, provenance.installed()
     )

@@ -150,7 +150,8 @@ def ship_everything(run: Run) -> ShipmentState:
 def main(folder: Path, trainer: int) -> int:
     """Ship until the run has ended and its last record is sent; the exit code, 1 if it was given up."""
     _step_back()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGUSR1):  # SLURM sends the latter to all processes of a step
+        signal.signal(number, signal.SIG_IGN)
     _keep_to_oneself()
     from visionlab.tracking.convoy import Convoy
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Checkpoint, WeightAveraging
 
 from visionlab.config.trainer import TrainerConfig
@@ -27,6 +28,7 @@ BEST, LAST, PREVIOUS = "best.ckpt", "last.ckpt", "previous.ckpt"
 # the newest state is saved seldom enough to cost at most a fiftieth of the time
 SECONDS_BETWEEN = 10.0
 GREATEST_SHARE = 0.02
+ASK_SECONDS = 1.0  # at most from one question of several processes whether to stop to the next, or a step
 
 
 class StartingPoint(NamedTuple):
@@ -59,7 +61,8 @@ class Checkpoints(Checkpoint):
     Args:
         folder: of the checkpoints; None in processes without a run folder, which are told it by the first one.
         journal: brought to the disk before a checkpoint is, so that no checkpoint is ahead of it.
-        interruption: entered by the caller; asked after each step, by several processes every `log_every` steps.
+        interruption: entered by the caller; asked after each step, by several processes every `log_every` steps,
+            or sooner where these take longer than ASK_SECONDS.
     """
 
     def __init__(
@@ -71,6 +74,8 @@ class Checkpoints(Checkpoint):
         self._epochs, self._stopped = 0, False
         self._loader_state: dict[str, int] | None = None
         self._validated = self._validation_pending = False
+        self._asked: tuple[int, float] | None = None
+        self._ask_at = 0
         self._saved, self._cost = time.perf_counter(), 0.0
 
     @property
@@ -101,8 +106,11 @@ class Checkpoints(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         # after the last step of an epoch follows its validation, and then `on_train_epoch_end`
-        asks = trainer.world_size == 1 or trainer.global_step % self._config.log_every == 0
-        if asks and batch_idx + 1 < trainer.num_training_batches and self._interruption.requested(trainer):
+        if (
+            batch_idx + 1 < trainer.num_training_batches
+            and self._asks(trainer)
+            and self._interruption.requested(trainer)
+        ):
             self.save(trainer)
             self._interruption.stop()
 
@@ -196,6 +204,22 @@ class Checkpoints(Checkpoint):
         self._validation_pending = True
         self.save(trainer)
         self._validation_pending = False
+
+    def _asks(self, trainer: pl.Trainer) -> bool:
+        """Whether to ask after this step; the same in all processes, as the first one says when to ask next."""
+        step, now = trainer.global_step, time.perf_counter()
+        if trainer.world_size == 1:
+            return True
+        if step < self._ask_at:
+            return False
+        wait = 1
+        if self._asked is not None and step > self._asked[0]:
+            per_step = (now - self._asked[1]) / (step - self._asked[0])
+            wait = min(max(int(ASK_SECONDS / max(per_step, 1e-9)), 1), self._config.log_every)
+        told = torch.tensor(wait, device=trainer.strategy.root_device)
+        torch.distributed.broadcast(told, 0)
+        self._asked, self._ask_at = (step, now), step + int(told)
+        return True
 
     def _due(self, trainer: pl.Trainer) -> bool:
         due = time.perf_counter() - self._saved > max(SECONDS_BETWEEN, self._cost / GREATEST_SHARE)

@@ -8,6 +8,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
@@ -16,7 +17,7 @@ from visionlab.tracking.catalog import withholds_test
 from visionlab.tracking.member import Member, is_to_be_pruned
 from visionlab.tracking.run import Run
 from visionlab.tracking.start import name_start
-from visionlab.training import checkpoint_file, checkpoints, hardware, launch, parts
+from visionlab.training import checkpoint_file, checkpoints, hardware, launch, parts, requeue
 from visionlab.training.adaptation import Freezing, frozen_stages
 from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping, ValidateLast
@@ -87,27 +88,20 @@ def _carry_out(
 ) -> Run | None:
     """Args: run: to go on with, or that a campaign has prepared; member: what it has said of it."""
     quieten()
+    # Lightning takes it from variables that others set, too, such as RANK in a container
+    rank_zero_only.rank = launch.current().rank  # type: ignore[attr-defined]
     with Interruption() as interruption, Ranks(interruption) as ranks:
-        config = _resolve(config) if ranks.leads else ranks.settings()
-        if config.trainer.accelerator == "cpu":
-            hardware.keep_freed_memory()
-        pl.seed_everything(config.seed, verbose=False)
-        datamodule = build_data(config)
-        if member is not None or any(withholds_test(one.start()) for one in (run, reproduces) if one is not None):
-            datamodule.withhold_test()
-        module = build_module(config, datamodule)
-        parts.check_shares(config, datamodule, module)
-        _check_unfreezing(config, module)
-        start = checkpoints.newest(run.checkpoints)[0] if run is not None and member is None else None
-        if start is None:
-            initialize(config, module, datamodule)
-        else:
-            load_weights(module, start.file)  # what the run started from need not be there any more
+        with requeue.before_the_run():
+            if ranks.leads:
+                config = _resolve(config)
+            else:  # `last` may be another run by now
+                config, run = ranks.settings()
+            datamodule, module = _build(config, run, member, reproduces)
         with (
             Recording(config, datamodule, module, interruption, run, member, reproduces) as recording,
             ranks.ended_by(recording.end),
         ):
-            ranks.start(config)
+            ranks.start(config, run)
             checkpoint = fit(config, module, datamodule, recording, interruption)
             if recording.is_tested:
                 load_weights(module, checkpoint)
@@ -115,10 +109,31 @@ def _carry_out(
                 evaluate(config, module, datamodule, [TakeOver(interruption), *keeping])
             elif member is not None and member.latency and recording.run is not None:
                 image = next(iter(datamodule.evaluation_loader("val", 1))).images
-                device = {"gpu": "cuda"}.get(config.trainer.accelerator, config.trainer.accelerator)
-                recording.run.add_to_report(latency_ms=latency_ms(module.to(device), image))
+                module.to(hardware.device_of(config.trainer))
+                recording.run.add_to_report(latency_ms=latency_ms(module, image))
             recording.conclude()
     return recording.run
+
+
+def _build(
+    config: TrainConfig, run: Run | None, member: Member | None, reproduces: Run | None
+) -> tuple[ImageDataModule[Any], Classifier]:
+    """The data, and the network with the weights that it begins or goes on with."""
+    if config.trainer.accelerator == "cpu":
+        hardware.keep_freed_memory()
+    pl.seed_everything(config.seed, verbose=False)
+    datamodule = build_data(config)
+    if member is not None or any(withholds_test(one.start()) for one in (run, reproduces) if one is not None):
+        datamodule.withhold_test()
+    module = build_module(config, datamodule)
+    parts.check_shares(config, datamodule, module)
+    _check_unfreezing(config, module)
+    start = checkpoints.newest(run.checkpoints)[0] if run is not None and member is None else None
+    if start is None:
+        initialize(config, module, datamodule)
+    else:
+        load_weights(module, start.file)  # what the run started from need not be there any more
+    return datamodule, module
 
 
 def _resolve(config: TrainConfig) -> TrainConfig:

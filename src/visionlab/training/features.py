@@ -27,6 +27,7 @@ from visionlab.data.feature_file import BLOCK, Block, FeatureFile, Features
 from visionlab.data.images import content_hashes
 from visionlab.errors import UserError
 from visionlab.models.pretrained.network import Pretrained
+from visionlab.training.identity import fingerprint
 
 BATCH = 64  # images: larger ones fit no cache of a CPU
 SMALL = 1 << 18  # weights of a head up to which the threads of a CPU wait for each other longer than they work
@@ -116,10 +117,7 @@ class _Maker:
 
     def _identity(self, split: str, views: int) -> str:
         network, config, data = self._network, self._config, self._datamodule
-        digest = hashlib.blake2b(digest_size=12)
-        for name, tensor in network.backbone.state_dict().items():
-            raw = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-            digest.update(name.encode() + raw.numpy().tobytes())
+        digest = hashlib.blake2b(fingerprint(network.backbone.state_dict()).encode(), digest_size=12)
         images = data.images(split).images
         for one in content_hashes(images.cpu() if isinstance(images, Tensor) else images):
             digest.update(one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import sys
 from typing import Literal
 
 import torch
@@ -42,6 +43,12 @@ def resolve(config: TrainerConfig) -> TrainerConfig:
         )
     if accelerator == "gpu" and devices > available:
         raise UserError(f"trainer.devices: expected at most the {available} GPUs there are, given {devices}")
+    # the others are started by typing the command once more, and here there is none
+    if not started.is_external and devices > 1 and config.strategy != "ddp_fork" and not _is_command():
+        raise UserError(
+            f"trainer.strategy: expected ddp_fork for {devices} devices in a notebook or an interactive Python, "
+            f"given {config.strategy}; or set trainer.devices=1"
+        )
     channels_last = config.channels_last
     if channels_last == "auto":
         channels_last = precision != "32-true"
@@ -64,6 +71,11 @@ def for_any_machine(config: TrainerConfig) -> TrainerConfig:
     return config.model_copy(update=update)
 
 
+def device_of(config: TrainerConfig) -> torch.device:
+    """What a resolved configuration computes on, in torch's words."""
+    return torch.device("cuda" if config.accelerator == "gpu" else str(config.accelerator))
+
+
 def keep_freed_memory() -> None:
     """Let the C library keep what tensors free, instead of giving it back and fetching it anew in each step.
 
@@ -83,6 +95,11 @@ def describe(config: TrainerConfig) -> str:
     if config.num_nodes not in ("auto", 1):
         several = f"{config.num_nodes} nodes x {config.devices} x "
     return f"{several}{name}"
+
+
+def _is_command() -> bool:
+    """Whether this Python runs a file or a module, so that another one can run it, too."""
+    return hasattr(sys.modules["__main__"], "__file__")
 
 
 def _accelerator(config: TrainerConfig) -> Literal["cpu", "gpu", "mps"]:

@@ -22,6 +22,7 @@ LOOPBACK = "127.0.0.1"
 CONNECT_SECONDS = 60.0
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3}  # a machine that is gone is noticed in 14 s
 LONGEST = 1 << 22  # bytes of a message
+LONGEST_HELLO = 1 << 12
 
 Message = dict[str, Any]
 
@@ -81,12 +82,16 @@ class Hub:
 
     def _listen(self, connection: socket.socket) -> None:
         stream = connection.makefile("rb")
-        hello: Message = {}
-        with contextlib.suppress(OSError, ValueError):
-            hello = json.loads(stream.readline(LONGEST))
-        if not hmac.compare_digest(str(hello.get("token", "")), self._token):
+        hello: Any = None
+        connection.settimeout(CONNECT_SECONDS)  # anybody may connect, and say anything or nothing
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            hello = json.loads(stream.readline(LONGEST_HELLO))
+        token = str(hello.get("token", "")) if isinstance(hello, dict) else ""
+        if not hmac.compare_digest(token.encode(errors="replace"), self._token.encode()):
+            stream.close()
             connection.close()
             return
+        connection.settimeout(None)
         _keep_alive(connection)
         rank = int(hello["rank"])
         with self._lock:

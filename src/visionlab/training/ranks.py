@@ -24,8 +24,10 @@ from lightning.fabric.plugins.environments.lightning import find_free_network_po
 from lightning.fabric.strategies.launchers.subprocess_script import _basic_subprocess_cmd
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
+from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.errors import InterruptedRun, PrunedRun, RankError
+from visionlab.tracking.run import Run
 from visionlab.training import launch
 from visionlab.training.failures import Failures, describe, is_consequence
 from visionlab.training.interruption import Interruption
@@ -60,7 +62,7 @@ class Ranks:
         self._ending = threading.Lock()
         self._another_failed = threading.Event()
         # the others
-        self._settings = ""
+        self._begin: Message = {}
         self._told = threading.Event()
         self._leaving = threading.Event()
         self._dismissed = threading.Event()
@@ -91,10 +93,12 @@ class Ranks:
         if error is None and self._launch.rank == 0 and self._hub is not None and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
-    def settings(self) -> TrainConfig:
-        """The others: the settings that rank 0 has come to."""
+    def settings(self) -> tuple[TrainConfig, Run | None]:
+        """The others: the settings that rank 0 has come to, and the run to go on with, None for a new one."""
         self._told.wait()
-        return TrainConfig.model_validate(json.loads(self._settings))
+        name = self._begin["run"]
+        run = None if name is None else Run(project.runs() / name)
+        return TrainConfig.model_validate(json.loads(self._begin["settings"])), run
 
     @contextlib.contextmanager
     def ended_by(self, end: Callable[[BaseException | None], None]) -> Iterator[None]:
@@ -109,8 +113,11 @@ class Ranks:
         else:
             self._settle(None)
 
-    def start(self, config: TrainConfig) -> None:
+    def start(self, config: TrainConfig, run: Run | None) -> None:
         """Rank 0: start the other processes, unless they are there, and let them begin, with these settings.
+
+        Args:
+            run: to go on with, None for a new one.
 
         Until then they wait, so that what is fetched or computed once is there when they look for it.
         """
@@ -120,7 +127,7 @@ class Ranks:
         if not self._launch.is_external:
             self._start(settings.world_size)
         if self._hub is not None:
-            self._hub.say({"settings": config.model_dump_json()})
+            self._hub.say({"settings": config.model_dump_json(), "run": None if run is None else run.id})
 
     def _start(self, world_size: int) -> None:
         os.environ |= {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(find_free_network_port())}
@@ -243,7 +250,7 @@ class Ranks:
 
     def _hear(self, message: Message) -> None:
         if "settings" in message:
-            self._settings = message["settings"]
+            self._begin = message
             self._told.set()
         elif "stop" in message:
             self._exit_code = InterruptedRun(message["stop"]).exit_code

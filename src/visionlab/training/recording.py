@@ -245,14 +245,13 @@ class Recording:
             | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
         )
         for split, size in datamodule.sizes.items():
-            counts = datamodule.images(split).labels.bincount(minlength=len(datamodule.classes)).tolist()
             self.journal.append(
                 "dataset",
                 context=CONTEXTS[split],
                 name=f"{config.data.name}-{split}",
                 digest=datamodule.fingerprint[:36],
                 images=size,
-                classes=dict(zip(datamodule.classes, counts, strict=True)),
+                classes=datamodule.counts(split),
             )
         if self.member is None:
             for file in provenance.write_code_state(project.root(), self.run.path / "code"):

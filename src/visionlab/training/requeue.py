@@ -1,19 +1,25 @@
 """A SLURM job whose time is up goes to the queue again, and goes on with the run that it had begun.
 
 SLURM announces the end with a signal (`sbatch --signal=USR1@90`). A job keeps its number when it is requeued, and
-its steps, the commands that it starts with srun, are counted anew: so job and step name the run.
+its steps, which it starts with srun, are counted anew: so job, step and command name the run.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
+import signal
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from visionlab import project
+from visionlab.errors import InterruptedRun
 from visionlab.tracking.run import Run, write_atomically
-from visionlab.training.launch import is_srun_step
+from visionlab.training.launch import current, is_srun_step
 
 FOLDER = ".slurm"
 SECONDS = 30.0  # for SLURM to answer
@@ -48,6 +54,19 @@ def requeue() -> str | None:
     return None if done.returncode == 0 else " ".join(done.stderr.split()) or f"exit code {done.returncode}"
 
 
+@contextlib.contextmanager
+def before_the_run() -> Iterator[None]:
+    """While entered there is no run yet that would see to it that the job is requeued on SIGUSR1."""
+    try:
+        yield
+    except InterruptedRun as stopped:
+        if stopped.signal == signal.SIGUSR1 and current().rank == 0:
+            wrong = requeue()
+            said = "the job is requeued" if wrong is None else f"the job cannot be requeued: {wrong}"
+            print(f"visionlab: stopped before the run began; {said}", file=sys.stderr, flush=True)
+        raise
+
+
 def job() -> str:
     """The number of the job."""
     return os.environ["SLURM_JOB_ID"]
@@ -58,4 +77,6 @@ def _restarts() -> int:
 
 
 def _file() -> Path:
-    return project.runs() / FOLDER / f"{job()}.{os.environ['SLURM_STEP_ID']}.json"
+    # a step may be a script with several commands
+    command = hashlib.blake2b("\0".join(sys.argv[1:]).encode(errors="surrogateescape"), digest_size=4).hexdigest()
+    return project.runs() / FOLDER / f"{job()}.{os.environ['SLURM_STEP_ID']}.{command}.json"

@@ -1,18 +1,17 @@
 """What the embedded network says of image files, kept on disk: an image goes through the network once.
 
-The cache holds one folder, named after the weights and all else that the embeddings depend on, and in it shards of
-some hundred embeddings by the content of their files. A shard gets its name when it is whole.
+They lie in shards of some hundred by the content of their files, in a folder named after the weights and all else that
+they depend on.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import warnings
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,10 +22,12 @@ from visionlab.config.model import PretrainedConfig
 from visionlab.config.trainer import TrainerConfig
 from visionlab.data import decode as decoding
 from visionlab.data.decode import MACHINE_ERRORS, BrokenImageError, decode
+from visionlab.gather.shards import make_place, read_shards, write_shard
 from visionlab.models.pretrained.architecture import architecture
 from visionlab.models.pretrained.embedded import ARCH, embedded_weights
 from visionlab.models.pretrained.weights import load_weights
-from visionlab.training.hardware import keep_freed_memory, resolve
+from visionlab.training.hardware import device_of, keep_freed_memory, resolve
+from visionlab.training.identity import fingerprint
 
 SIDE = 224  # pixels: what the network has learnt from
 BATCH = 64  # images: larger ones fit no cache of a CPU
@@ -52,8 +53,8 @@ def embed_all(files: Sequence[Path], cache: Path) -> list[Embedding | str]:
     # of the precision alone, not of the device: what is computed elsewhere may be taken along
     precision = resolve(TrainerConfig()).precision
     folder = cache / _identity(precision)
-    _make_place(folder)
-    known: dict[str, Embedding] = _read(folder)
+    make_place(folder)
+    known: dict[str, Embedding] = read_shards(folder, _embeddings)
     with ThreadPoolExecutor() as pool:
         hashes = list(pool.map(_hash, files))
     missing = {key: file for file, (key, _) in zip(files, hashes, strict=True) if key and key not in known}
@@ -62,10 +63,8 @@ def embed_all(files: Sequence[Path], cache: Path) -> list[Embedding | str]:
 
 
 def _identity(precision: str) -> str:
-    digest = hashlib.blake2b(f"{decoding.VERSION} {SIDE} {precision}".encode(), digest_size=8)
-    for name, tensor in embedded_weights().items():
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
+    state = f"{decoding.VERSION} {SIDE} {precision} {fingerprint(embedded_weights())}"
+    return hashlib.blake2b(state.encode(), digest_size=8).hexdigest()
 
 
 def _hash(file: Path) -> tuple[str, str]:
@@ -77,15 +76,6 @@ def _hash(file: Path) -> tuple[str, str]:
         if error.errno in MACHINE_ERRORS:
             raise
         return "", error.strerror or str(error)
-
-
-def _make_place(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for other in folder.parent.iterdir():
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
-    for half in folder.glob("*.partial"):  # of a process that was killed
-        half.unlink()
 
 
 def _embed(missing: dict[str, Path], folder: Path, known: dict[str, Embedding]) -> dict[str, str]:
@@ -114,7 +104,8 @@ def _embed(missing: dict[str, Path], folder: Path, known: dict[str, Embedding]) 
                 if pixels:
                     shard |= zip(pixels, network(np.stack(list(pixels.values()))), strict=True)
                 progress.update(len(part))
-            _write(folder, shard)
+            if shard:
+                write_shard(folder, shard, embedding=np.stack(list(shard.values())))
             known |= shard
     return broken
 
@@ -123,10 +114,9 @@ def _network() -> Network:
     built = architecture(ARCH)
     load_weights(built.backbone, PretrainedConfig(arch=ARCH, weights="embedded"), built.last)
     trainer = resolve(TrainerConfig())
-    accelerator = str(trainer.accelerator)
-    if accelerator == "cpu":
+    device = device_of(trainer)
+    if device.type == "cpu":
         keep_freed_memory()  # to fetch it anew took as long as to compute
-    device = torch.device({"gpu": "cuda"}.get(accelerator, accelerator))
     layout = torch.channels_last if trainer.channels_last else torch.contiguous_format
     backbone = built.backbone.eval().to(device).to(memory_format=layout)
     made = built.preprocessing
@@ -141,24 +131,5 @@ def _network() -> Network:
     return embed
 
 
-def _write(folder: Path, shard: dict[str, Embedding]) -> None:
-    """Write embeddings by key, under a name that stands for the keys."""
-    if not shard:
-        return
-    name = hashlib.blake2b("\n".join(shard).encode(), digest_size=8).hexdigest()
-    half = folder / f"{name}.partial"
-    with half.open("wb") as stream:
-        np.savez(stream, key=list(shard), embedding=np.stack(list(shard.values())))
-    half.replace(half.with_suffix(".npz"))
-
-
-def _read(folder: Path) -> dict[str, Embedding]:
-    """All that the shards hold; a damaged one is removed, and its images are embedded anew."""
-    found: dict[str, Embedding] = {}
-    for file in sorted(folder.glob("*.npz")):
-        try:
-            with np.load(file) as content:
-                found |= zip(content["key"].tolist(), content["embedding"], strict=True)
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            file.unlink()
-    return found
+def _embeddings(content: Any) -> dict[str, Embedding]:
+    return dict(zip(content["key"].tolist(), content["embedding"], strict=True))
