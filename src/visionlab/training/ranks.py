@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 
 import torch
@@ -24,7 +25,6 @@ from lightning.fabric.plugins.environments.lightning import find_free_network_po
 from lightning.fabric.strategies.launchers.subprocess_script import _basic_subprocess_cmd
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from visionlab import project
 from visionlab.config.train import TrainConfig
 from visionlab.errors import InterruptedRun, PrunedRun, RankError
 from visionlab.tracking.run import Run
@@ -96,8 +96,8 @@ class Ranks:
     def settings(self) -> tuple[TrainConfig, Run | None]:
         """The others: the settings that rank 0 has come to, and the run to go on with, None for a new one."""
         self._told.wait()
-        name = self._begin["run"]
-        run = None if name is None else Run(project.runs() / name)
+        folder = self._begin["run"]
+        run = None if folder is None else Run(Path(folder))
         return TrainConfig.model_validate(json.loads(self._begin["settings"])), run
 
     @contextlib.contextmanager
@@ -127,7 +127,9 @@ class Ranks:
         if not self._launch.is_external:
             self._start(settings.world_size)
         if self._hub is not None:
-            self._hub.say({"settings": config.model_dump_json(), "run": None if run is None else run.id})
+            self._hub.say(
+                {"settings": config.model_dump_json(), "run": None if run is None else str(run.path.absolute())}
+            )
 
     def _start(self, world_size: int) -> None:
         os.environ |= {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(find_free_network_port())}
