@@ -163,6 +163,7 @@ def test_requests_are_as_few_as_the_limits_allow() -> None:
     assert [entry for part in parts for entry in part if isinstance(entry, translation.Point)] == batch.points
 
 
+@pytest.mark.slow
 def test_processes_that_start_on_a_store_that_does_not_exist(make_run: MakeRun, home: Path) -> None:
     shutil.rmtree(home / "mlruns")
     runs = [make_run(points=200) for _ in range(8)]

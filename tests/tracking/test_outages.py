@@ -86,7 +86,7 @@ def send_with_patience(run: Run, tries: int = 200) -> int:
     "bad",
     [
         pytest.param(failing(500), id="500"),
-        pytest.param(cut_after, id="cut after"),
+        pytest.param(cut_after, id="cut after", marks=pytest.mark.slow),
         pytest.param(failing(429, Retry_After="3600"), id="429", marks=pytest.mark.slow),
         pytest.param(failing(404), id="404", marks=pytest.mark.slow),
         pytest.param(cut_before, id="cut before", marks=pytest.mark.slow),
@@ -134,7 +134,8 @@ def test_a_request_that_is_carried_out_when_nobody_waits_for_it_any_more(
     assert_all_is_there_once(run, server.uri)
 
 
-@pytest.mark.parametrize("finished", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("finished", [False, True])
 def test_a_run_that_was_made_when_nobody_waited_for_it_any_more_is_removed(
     full_run: Callable[..., Run], server: Server, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, finished: bool
 ) -> None:
@@ -166,7 +167,9 @@ def test_runs_of_two_people_that_have_the_same_name_are_two_runs(
     assert ship_everything(mine).mlflow_run != ship_everything(theirs).mlflow_run
 
 
-@pytest.mark.parametrize("local", [True, False], ids=["local store", "server"])
+@pytest.mark.parametrize(
+    "local", [pytest.param(True, id="local store"), pytest.param(False, id="server", marks=pytest.mark.slow)]
+)
 def test_a_process_that_is_killed_at_any_moment(
     full_run: Callable[..., Run], server: Server, proxy: Proxy, store: None, local: bool
 ) -> None:
