@@ -48,6 +48,14 @@ train-catdog-cnn: $(READY) ## the same from scratch, ten minutes on a laptop
 tune: $(READY) ## a search for good settings; ARGS="study=digits campaign.workers=2"
 	@$(BIN)/visionlab tune $(or $(ARGS),study=cifar10_cnn)
 
+.PHONY: lab
+lab: $(READY) ## a small experiment on a problem of training: make lab LAB=dropout; without LAB a list
+	@$(BIN)/visionlab lab $(LAB) $(ARGS)
+
+.PHONY: labs
+labs: $(READY) ## all of them; fails where an effect is not seen that a lab is about
+	@$(BIN)/visionlab lab all $(or $(ARGS),campaign.workers=2)
+
 .PHONY: dashboard
 dashboard: $(READY) ## optuna-dashboard on the campaigns, on this machine only
 	@test -f "$(RUNS)/campaigns.db" || { echo "no campaign yet in $(RUNS); make tune makes one"; exit 2; }

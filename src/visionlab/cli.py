@@ -25,6 +25,7 @@ COMMANDS = {
     "crossval": "k-fold cross-validation on the training set",
     "repeat": "the same run with several seeds",
     "grid": "every combination of some settings",
+    "lab": "a small controlled experiment on a problem of training: question, runs, picture, answer",
     "runs": "list the last runs with their headline metrics",
     "reproduce": "train a run again from its own configuration, and say whether it comes out the same",
     "compare": "set runs side by side: settings, results, and what of the difference is chance",

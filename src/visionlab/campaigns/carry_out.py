@@ -57,11 +57,11 @@ class StopRequest:
         print("", "visionlab: stopping the runs; once more stops at once", sep="\n", file=sys.stderr, flush=True)
 
 
-def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> None:
-    """Begin a campaign, or go on with the one that the same words have begun.
+def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> Run:
+    """Begin a campaign, or go on with the one that the same words have begun; its folder.
 
     Args:
-        kind: tune, crossval, repeat or grid.
+        kind: tune, crossval, repeat, grid or lab.
         overrides: of the campaign and of its runs.
         fresh: begin anew, beside what there is of the same name.
 
@@ -90,6 +90,7 @@ def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> None:
             _end_badly(record, error)
             raise
         _conclude(plan, record, results, told, runner.time_was_up)
+    return record.run
 
 
 def _choose_name(plan: Plan, fresh: bool) -> tuple[Plan, Study]:

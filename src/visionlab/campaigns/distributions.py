@@ -11,7 +11,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from visionlab.campaigns.space import Settings, is_active
-from visionlab.config.campaign import Choice, Parameter
+from visionlab.config.campaign import Parameter
+from visionlab.config.lab import Choice
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> Settings:

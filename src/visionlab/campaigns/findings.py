@@ -24,7 +24,7 @@ from visionlab.campaigns.words import (
 )
 from visionlab.figures.style import percent
 
-THINGS = {"tune": "configuration", "crossval": "fold", "repeat": "seed", "grid": "point"}
+THINGS = {"tune": "configuration", "crossval": "fold", "repeat": "seed", "grid": "point", "lab": "run"}
 MATTERS = 0.1  # share of the variation, from which on a setting is named
 FEW = 10  # runs, from which importance is only a rough guess
 FEW_VALUES = 6  # of a setting, which are all named
@@ -39,6 +39,8 @@ def findings(results: Results) -> list[str]:
     Grandvalet (2004).
     """
     sentences = [_progress(results), *_undefined(results)]
+    if results.kind == "lab":
+        return sentences  # what its runs show is for the lab itself to say
     if not results.measured():
         return [*sentences, f"Nothing can be said of {metric(results.objectives[0].metric)} yet."]
     if results.kind in ("crossval", "repeat"):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from typing import Any, cast
 
 from visionlab import project
-from visionlab.campaigns.space import Base, Settings, check_space, corners
+from visionlab.campaigns.cells import Cell, cells_of, space_of
+from visionlab.campaigns.results import Child, label
+from visionlab.campaigns.space import Base, Settings, check_each, check_space, corners
 from visionlab.config.campaign import (
     CAMPAIGNS,
     CampaignConfig,
     CrossvalConfig,
     GridConfig,
+    LabsConfig,
     Objective,
     Parameter,
     RepeatConfig,
@@ -20,11 +25,15 @@ from visionlab.config.campaign import (
 )
 from visionlab.config.compose import compose_config, sweeps
 from visionlab.config.defaults import options
+from visionlab.config.lab import LabConfig
 from visionlab.config.load import check, flatten
+from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
+from visionlab.labs.measures import MEASURES
 
 CONFIGS = {config.kind: config for config in CAMPAIGNS}
-AnyConfig = TuneConfig | CrossvalConfig | RepeatConfig | GridConfig
+AnyConfig = TuneConfig | CrossvalConfig | RepeatConfig | GridConfig | LabsConfig
+CHOSEN = {"tune": "study", "lab": "lab"}  # what the words of a command have to choose
 LONGEST_NAME = 100
 # settings of a run that say where and how it is carried out, not what comes out
 INCIDENTAL = ("name", "tracking", "trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
@@ -47,6 +56,8 @@ class Plan:
         minutes: after which no further run begins.
         storage: address of the study's database.
         carrying_out: how.
+        lab: that the runs are of, and
+        cells: what each of its proposals is called there.
     """
 
     kind: str
@@ -62,6 +73,12 @@ class Plan:
     pruner: str = "none"
     seed: int = 0
     minutes: float | None = None
+    lab: LabConfig | None = None
+    cells: tuple[Cell, ...] = ()
+
+    def title(self, child: Child) -> str:
+        """What a run is called in MLflow."""
+        return f"{child.number:03} {self.cells[child.proposal]}" if self.cells else label(child)
 
     @property
     def threads(self) -> int | None:
@@ -91,6 +108,9 @@ class Plan:
         }
         if self.kind == "repeat":
             del content["space"]  # more seeds are more of the same
+        elif self.cells:
+            settings = json.dumps([cell.settings for cell in self.cells], sort_keys=True)
+            content["runs"] = f"{self.total} ({hashlib.sha256(settings.encode()).hexdigest()[:8]})"
         return content
 
 
@@ -106,21 +126,21 @@ def make_plan(kind: str, overrides: list[str]) -> Plan:
     axes, rest = sweeps(others) if kind == "grid" else ({}, others)
     if kind == "grid" and not axes:
         raise ConfigError(["grid: expected settings with several values, as in model.width=32,64, given none"])
-    composed = compose_config(project.conf(), kind, _replacing_the_space(own))
-    if kind == "tune" and not composed.values.get("study"):
-        names = ", ".join(options(project.conf(), "study"))
-        none_given = f"study: expected one of {names}, given none [set it with study=…]"
+    composed = compose_config(project.conf(), schema.file, _replacing_the_space(own))
+    group = CHOSEN.get(kind)
+    if group is not None and not composed.values.get(group):
+        names = ", ".join(options(project.conf(), group))
+        none_given = f"{group}: expected one of {names}, given none [set it with {group}=…]"
         raise ConfigError(list(composed.mistakes) or [none_given])
     config = cast(AnyConfig, check(schema, composed))
-    if isinstance(config, TuneConfig):
-        said = {_key(word) for word in rest}
-        rest = [*(word for word in config.study.overrides if _key(word) not in said), *rest]
-        if config.study.experiment and not _chooses_experiment(rest):
-            rest = [f"experiment={config.study.experiment}", *rest]
+    rest = _with_its_own(config, rest)
     _check_words(config, rest, axes)
     plan = _plan(config, rest, axes)
     _check_runs(plan)
-    check_space(plan.base, plan.space)
+    if plan.cells:
+        check_each(plan.base, [cell.settings for cell in plan.cells if not cell.repetition])
+    else:
+        check_space(plan.base, plan.space)
     return plan
 
 
@@ -164,6 +184,21 @@ def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ..
             base = Base(overrides)
             first = base.config().seed
             space = {"seed": Parameter(int=(first, first + seeds - 1))}
+        case LabsConfig(lab=lab):
+            _check_measures(lab)
+            cells = cells_of(lab)
+            size = "-full" if lab.full else "-tiny" if lab.tiny else ""
+            return Plan(
+                **shared,
+                name=config.campaign.name or f"lab-{lab.name}{size}",
+                base=Base(overrides),
+                space=space_of(cells),
+                objectives=accuracy,
+                proposals=tuple(cell.settings for cell in cells),
+                total=len(cells),
+                lab=lab,
+                cells=cells,
+            )
         case GridConfig():
             base = Base(overrides)
             space = {path: Parameter(choices=values) for path, values in axes.items()}
@@ -174,6 +209,20 @@ def _plan(config: AnyConfig, overrides: list[str], axes: dict[str, tuple[Any, ..
     )
 
 
+def _with_its_own(config: AnyConfig, overrides: list[str]) -> list[str]:
+    """The words for the runs behind those that the study or lab itself has for them."""
+    match config:
+        case TuneConfig(study=study):
+            own, experiment = study.overrides, study.experiment
+        case LabsConfig(lab=lab):
+            own, experiment = lab.size_overrides, None
+        case _:
+            return overrides
+    said = {_key(word) for word in overrides}
+    words = [*(word for word in own if _key(word) not in said), *overrides]
+    return [f"experiment={experiment}", *words] if experiment and not _chooses_experiment(words) else words
+
+
 def _check_words(config: AnyConfig, rest: list[str], axes: dict[str, tuple[Any, ...]]) -> None:
     """Refuse words about what the campaign itself decides: they would be ignored."""
     varied: dict[str, str] = dict.fromkeys(axes, "is one of the settings that vary")
@@ -182,8 +231,24 @@ def _check_words(config: AnyConfig, rest: list[str], axes: dict[str, tuple[Any, 
             varied |= dict.fromkeys(study.space, "is searched by the study: leave it out, or take it out of the space")
         case CrossvalConfig():
             varied |= {"data.folds": "is said by folds=…", "data.fold": "is each of them in turn"}
+        case LabsConfig(lab=lab):
+            varied |= dict.fromkeys(space_of(cells_of(lab)), "is what the runs of the lab differ in")
     mistakes = [
         f"{_key(word)}: {varied[_key(word)]}, given {word} [command line]" for word in rest if _key(word) in varied
+    ]
+    if mistakes:
+        raise ConfigError(mistakes)
+
+
+def _check_measures(lab: LabConfig) -> None:
+    named: dict[str, str | None] = {f"lab.measures.{place}": name for place, name in enumerate(lab.measures)}
+    named |= {f"lab.effects.{place}.measure": effect.measure for place, effect in enumerate(lab.effects)}
+    pictures = enumerate(lab.figures)
+    named |= {f"lab.figures.{place}.measure": one.measure for place, one in pictures if one.kind in ("bars", "lines")}
+    mistakes = [
+        f"{path}: expected one of {', '.join(MEASURES)}, given {name}{did_you_mean(str(name), list(MEASURES))}"
+        for path, name in named.items()
+        if name not in MEASURES
     ]
     if mistakes:
         raise ConfigError(mistakes)

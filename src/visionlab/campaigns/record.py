@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from visionlab import project
 from visionlab.campaigns.findings import findings
 from visionlab.campaigns.plan import Plan
-from visionlab.campaigns.results import Child, Results, label
+from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.statistics import estimate
+from visionlab.config.lab import LabConfig
 from visionlab.config.load import dump_config, flatten
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
@@ -79,7 +81,7 @@ class CampaignRecord:
         run = Run.create(project.runs(), config)
         member = Member(
             campaign=self.run.id,
-            title=label(child),
+            title=self._plan.title(child),
             tags=self._tags,
             latency=any(objective.metric == "latency_ms" for objective in self._plan.objectives),
             threads=self._plan.threads,
@@ -123,20 +125,39 @@ class CampaignRecord:
             runs = [Run(project.runs() / child.run) for child in results.finished()]
             here = [run for run in runs if run.path.exists()]  # others were trained on other machines
             files += join_folds(self.run, here, results.total)
+        start = self.run.start()
+        said: dict[str, Any] = {"state": state, "base": self._config, "command": start["tags"]["command"]}
+        said |= {"origin": start, "notes": notes}
+        if self._plan.lab is not None:
+            self._conclude_lab(self._plan.lab, results, said)
+            return
         try:
             files += gallery.draw(results, self.run.figures)
         finally:  # a picture that cannot be drawn takes no page along
-            page = write_campaign_page(
-                self.run.path,
-                results,
-                state=state,
-                base=self._config,
-                command=self.run.start()["tags"]["command"],
-                origin=self.run.start(),
-                notes=notes,
-            )
-            for file in [*files, page, self.run.path / "report.json"]:
-                self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
+            self._queue([*files, write_campaign_page(self.run.path, results, **said)])
+
+    def _conclude_lab(self, config: LabConfig, results: Results, said: dict[str, Any]) -> None:
+        """Judge what the runs of a lab show, and tell it; `said` is for the page."""
+        from visionlab.labs import conclusion
+        from visionlab.labs.lab import Lab
+        from visionlab.reports.lab import write_lab_page
+
+        assert self._journal is not None
+        lab = Lab.of(config, self._plan.cells, results)
+        found = conclusion.verdicts(lab)
+        self.run.add_to_report(**conclusion.report(found, findings(results)))
+        self._journal.append("table", file=self.run.add_table(conclusion.TABLE, conclusion.columns(lab)))
+        files: list[Path] = []
+        try:
+            files += conclusion.draw_all(lab, self.run.figures)
+        finally:
+            self._queue([*files, write_lab_page(self.run.path, lab, found, results, **said)])
+
+    def _queue(self, files: Sequence[Path]) -> None:
+        """Have files, and the report, sent to MLflow."""
+        assert self._journal is not None
+        for file in [*files, self.run.path / "report.json"]:
+            self._journal.append("artifact", file=str(file.relative_to(self.run.path)))
 
     def end(self, status: str, tags: dict[str, str], hurried: bool) -> bool | None:
         """Write the last word; whether MLflow has everything, None without tracking."""

@@ -87,7 +87,7 @@ class Runner:
             self._stop_all()
             self._launcher.close()
         self._refresh()
-        return self._study.results(self._plan.kind, with_importance=True)
+        return self._study.results(self._plan.kind, with_importance=self._plan.lab is None)
 
     @property
     def time_was_up(self) -> bool:

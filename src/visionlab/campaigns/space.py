@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from visionlab import project
-from visionlab.config.campaign import Choice, Parameter
+from visionlab.config.campaign import Parameter
 from visionlab.config.compose import COMMAND_LINE, Composed
+from visionlab.config.lab import Choice
 from visionlab.config.load import check, compose_train
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError
@@ -71,6 +72,19 @@ def check_space(base: Base, space: Mapping[str, Parameter]) -> None:
             _collect(base, settings, mistakes)
             if mistakes:
                 break
+    if mistakes:
+        raise ConfigError(list(mistakes))
+
+
+def check_each(base: Base, proposals: Sequence[Settings]) -> None:
+    """Make sure that these configurations are valid.
+
+    Raises:
+        ConfigError: with one line for each mistake, which names the settings that it is about.
+    """
+    mistakes: dict[str, None] = {}
+    for settings in proposals:
+        _collect(base, settings, mistakes)
     if mistakes:
         raise ConfigError(list(mistakes))
 

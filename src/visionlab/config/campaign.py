@@ -10,10 +10,10 @@ from pydantic import Field, field_validator, model_validator
 
 from visionlab.comparison.measures import less_is_better
 from visionlab.config.base import Section
+from visionlab.config.lab import Choice, LabConfig
 from visionlab.config.suggest import did_you_mean
 
 Number = int | float
-Choice = str | int | float | bool | None | tuple[Any, ...]
 # what validation measures, beside top-k accuracy; and what is only known of a run as a whole
 VALIDATION = (
     "accuracy",
@@ -213,6 +213,7 @@ class TuneConfig(Section):
     """Of `visionlab tune`."""
 
     kind: ClassVar[str] = "tune"
+    file: ClassVar[str] = "tune"
     study: StudyConfig
     campaign: CampaignConfig = CampaignConfig()
 
@@ -221,6 +222,7 @@ class CrossvalConfig(Section):
     """Of `visionlab crossval`."""
 
     kind: ClassVar[str] = "crossval"
+    file: ClassVar[str] = "crossval"
     folds: int = Field(5, ge=2, le=100)
     study: StorageConfig = StorageConfig()
     campaign: CampaignConfig = CampaignConfig()
@@ -230,6 +232,7 @@ class RepeatConfig(Section):
     """Of `visionlab repeat`."""
 
     kind: ClassVar[str] = "repeat"
+    file: ClassVar[str] = "repeat"
     seeds: int = Field(5, ge=1, le=10_000, description="how many, counted from the run's own")
     study: StorageConfig = StorageConfig()
     campaign: CampaignConfig = CampaignConfig()
@@ -239,11 +242,22 @@ class GridConfig(Section):
     """Of `visionlab grid`."""
 
     kind: ClassVar[str] = "grid"
+    file: ClassVar[str] = "grid"
     study: StorageConfig = StorageConfig()
     campaign: CampaignConfig = CampaignConfig()
 
 
-CAMPAIGNS = (TuneConfig, CrossvalConfig, RepeatConfig, GridConfig)
+class LabsConfig(Section):
+    """Of `visionlab lab`."""
+
+    kind: ClassVar[str] = "lab"
+    file: ClassVar[str] = "labs"  # beside the folder of the labs themselves
+    lab: LabConfig
+    study: StorageConfig = StorageConfig()
+    campaign: CampaignConfig = CampaignConfig()
+
+
+CAMPAIGNS = (TuneConfig, CrossvalConfig, RepeatConfig, GridConfig, LabsConfig)
 
 
 def _flatten(space: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from visionlab.config.base import Section
 from visionlab.config.campaign import CAMPAIGNS, StudyConfig
 from visionlab.config.gather import GatherConfig, GatheringConfig
+from visionlab.config.lab import LabConfig
 from visionlab.config.train import TrainConfig
 
 Schema = dict[str, Any]
@@ -34,13 +36,14 @@ def schemas() -> dict[str, Schema]:
         for name, described in whole["properties"].items()
         if "$ref" in described or any("$ref" in member for member in described.get("anyOf", []))
     }
-    campaigns = {config.kind: _partial(config.model_json_schema()) for config in CAMPAIGNS}
+    campaigns = {config.file: _partial(config.model_json_schema()) for config in CAMPAIGNS}
     gathering = _partial(GatheringConfig.model_json_schema())
     for root in (whole, gathering, *campaigns.values()):
         # Hydra's own key, which only files have that build on others
         root["properties"]["defaults"] = {"type": "array", "description": "the choices that this file builds on"}
-    study, gather = _partial(StudyConfig.model_json_schema()), _partial(GatherConfig.model_json_schema())
-    others = {"train": whole, "experiment": whole, "study": study, "gathering": gathering, "gather": gather}
+    parts: dict[str, type[Section]] = {"study": StudyConfig, "lab": LabConfig, "gather": GatherConfig}
+    others = {"train": whole, "experiment": whole, "gathering": gathering}
+    others |= {name: _partial(config.model_json_schema()) for name, config in parts.items()}
     return sections | campaigns | others
 
 

@@ -71,10 +71,10 @@ def write_campaign_page(
         Section("Best", [*_best(results)]),
         Section("Out of fold", [*_out_of_fold(Run(folder).report().get(OUT_OF_FOLD))]),
         *_pictures(folder / "figures"),
-        Section("Runs", [*_runs(results)]),
-        Section("Failures", [*_failures(results)]),
+        Section("Runs", [*runs(results)]),
+        Section("Failures", [*failures(results)]),
         Section("Setting", [*_setting(results, base, command)]),
-        Section("Provenance", [*_provenance(origin)]),
+        Section("Provenance", [*provenance(origin)]),
     ]
     return page.write(folder / FILE_NAME, page.render(results.name, _lead(results), sections, state))
 
@@ -152,7 +152,8 @@ def _caption(picture: Path) -> str:
     return f"{CAPTIONS.get(picture.stem, '')} {pointer}".strip()
 
 
-def _runs(results: Results) -> Iterator[Block]:
+def runs(results: Results) -> Iterator[Block]:
+    """The table of all runs."""
     if results.children:
         yield folded_if_long(_table(results, results.children), "all runs")
 
@@ -171,7 +172,8 @@ def _table(results: Results, children: Sequence[Child]) -> Table:
     return Table(headings, rows, text_columns=4)
 
 
-def _failures(results: Results) -> Iterator[Block]:
+def failures(results: Results) -> Iterator[Block]:
+    """The table of those that failed, with their reasons, if there are any."""
     called = names(differing(results.children))
     rows = [
         [f"{child.number:03}", said(child.settings, called), shorten(child.reason, LONGEST_REASON), child.run]
@@ -205,7 +207,8 @@ def _tried(results: Results, path: str) -> str:
     return ", ".join([*given][:MOST_VALUES]) + more
 
 
-def _provenance(origin: Record | None) -> Iterator[Block]:
+def provenance(origin: Record | None) -> Iterator[Block]:
+    """When, where and by what code the campaign was begun."""
     if origin is not None:
         started = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(origin["time"] / 1000))
         yield Facts([("started", started), *((key, str(given)) for key, given in origin["tags"].items())])

@@ -1,0 +1,68 @@
+"""What the pictures of labs have in common: colours of labels, and axes of measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from visionlab.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from visionlab.labs.measures.measure import Form
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# told apart without colours too: the style and the mark change with them
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
+STYLES = ("-", "--", "-.", ":")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def look(place: int) -> dict[str, Any]:
+    """Colour, line and mark of the label at a place among its axis's."""
+    colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
+    return {"color": colour, "linestyle": STYLES[place % len(STYLES)], "marker": mark}
+
+
+def prepare(axes: Axes, name: str, form: Form, log: bool = False) -> None:
+    """Give the upright axis its name, in the first panel of a row, and ticks in the measure's form."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis, place = axes.yaxis, axes.get_subplotspec()
+    if place is None or place.is_first_col():
+        axis.set_label_text(name)
+    if log:
+        axes.set_yscale("log")
+        axis.set_major_locator(LogLocator(numticks=7))
+        axis.set_minor_formatter(NullFormatter())
+    # matplotlib's own writes orders of magnitude as formulas, which the style has turned off
+    if form == "share":
+        axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{100 * tick:.4g}\N{NO-BREAK SPACE}%"))
+    elif log:
+        axis.set_major_formatter(
+            FuncFormatter(lambda tick, _: f"{tick:.0e}" if tick < 1e-3 or tick > 1e4 else f"{tick:g}")
+        )
+
+
+def legend(figure: Figure, name: str | None) -> None:
+    """Below all panels, what the colours stand for: the labels of the axis `name`; nothing without one."""
+    named: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(text, handle)
+    if name is not None:
+        handles, texts = [*named.values()], [*named]
+        figure.legend(handles, texts, title=name, alignment="left", loc="outside lower left", ncols=5, fontsize=10)
+
+
+def panels(figure: Figure, labels: Sequence[str], abreast: int = 3) -> list[Axes]:
+    """Axes for each label, which have the same scale, titled with it."""
+    columns = min(abreast, len(labels))
+    lines = -(-len(labels) // columns)
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    found = list(grid.flat)
+    for axes in found[len(labels) :]:
+        axes.remove()
+    for axes, label in zip(found, labels, strict=False):
+        axes.set_title(label)
+    return found[: len(labels)]

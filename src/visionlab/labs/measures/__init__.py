@@ -1,0 +1,5 @@
+"""Numbers by which labs compare their runs, one file for each kind. Register a measure here."""
+
+from visionlab.labs.measures import common
+
+MEASURES = common.MEASURES

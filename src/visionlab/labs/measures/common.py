@@ -1,0 +1,40 @@
+"""Measures that every run has."""
+
+from __future__ import annotations
+
+from visionlab.labs import networks
+from visionlab.labs.measures.measure import Measure
+from visionlab.labs.trained import Trained
+
+
+def _fitted(run: Trained) -> float:
+    return networks.accuracy(run, "train")
+
+
+def _gap(run: Trained) -> float:
+    return _fitted(run) - networks.accuracy(run, "val")
+
+
+def _loss_gap(run: Trained) -> float | None:
+    training, validation = run.last("train/loss"), run.last("val/loss")
+    return None if training is None or validation is None else validation - training
+
+
+def _parameters(run: Trained) -> float:
+    return float(run.run.start()["params"]["model.parameters"])
+
+
+MEASURES = {
+    "accuracy": Measure("validation accuracy", lambda run: run.at_best("accuracy"), "share"),
+    "balanced_accuracy": Measure("balanced accuracy", lambda run: run.at_best("recall"), "share"),
+    "final_accuracy": Measure("validation accuracy at the end", lambda run: run.last("val/accuracy"), "share"),
+    "training_accuracy": Measure("accuracy in training, at the end", lambda run: run.last("train/accuracy"), "share"),
+    # what is recorded in training is of augmented images, with dropout, and before the steps that follow
+    "fitted": Measure("accuracy on the training images", _fitted, "share"),
+    "gap": Measure("accuracy on training images less that on validation images", _gap, "share"),
+    "loss": Measure("validation loss at the end", lambda run: run.last("val/loss")),
+    "training_loss": Measure("training loss at the end", lambda run: run.last("train/loss")),
+    "loss_gap": Measure("validation loss less training loss", _loss_gap),
+    "parameters": Measure("parameters", _parameters, "count"),
+    "seconds": Measure("training time", lambda run: run.report.get("training_seconds"), "seconds"),
+}
