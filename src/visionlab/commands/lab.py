@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_campaign_arguments(
         parser,
         "Do a lab, a small controlled experiment on a problem of training: train its runs, draw its picture, and say\n"
-        "whether the effect is seen that it is about. `visionlab lab` lists them, `visionlab lab all` does them all. The\n"
-        "exit code is 1 if an effect is not seen.",
+        "whether the effect is seen that it is about. `visionlab lab` lists them, `visionlab lab all` does them all.\n"
+        "The exit code is 1 if an effect is not seen.",
         "lab.full=true (the real sizes)  lab.tiny=true (a first look, in seconds)",
     )
 
