@@ -95,7 +95,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         )
         if command == wanted:  # the others' arguments are not needed, nor their modules
             importlib.import_module(_module(command)).add_arguments(subparser)
-    return parser.parse_args(arguments)
+    # argparse takes words behind an option, as in `lab dropout --fresh seed=3`, for too many
+    parsed, rest = parser.parse_known_args(arguments)
+    if any(word.startswith("-") for word in rest) or (rest and not hasattr(parsed, "overrides")):
+        parser.parse_args(arguments)  # says what is wrong
+    if rest:
+        parsed.overrides = [*parsed.overrides, *rest]
+    return parsed
 
 
 def _module(command: str) -> str:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from visionlab.campaigns.results import Child, Results, State
+from visionlab.campaigns.results import Child, Results, State, label
 from visionlab.campaigns.view import Lines, LiveTable, clock, done, progress_words
 from visionlab.config.campaign import Objective
 
@@ -44,7 +44,7 @@ def test_a_clock(seconds: float, words: str) -> None:
 
 
 def test_a_line_for_each_event_says_how_many_are_done(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = Lines(label)
     view.update(made(child(0, "finished"), total=3), {})
     view.event(child(1, "running"), "started")
     assert capsys.readouterr().out == "[1/3] 001 lr=0.2 hidden=[8,1]  started\n"
@@ -53,7 +53,7 @@ def test_a_line_for_each_event_says_how_many_are_done(capsys: pytest.CaptureFixt
 def test_the_table_shows_what_is_under_way_and_what_ended_last() -> None:
     from rich.console import Console
 
-    view = LiveTable(workers=2)
+    view = LiveTable(2, label)
     view.close()
     children = [child(number, "finished") for number in range(30)]
     children += [child(30, "running"), child(31, "pruned"), child(32, "failed"), child(33, "waiting")]

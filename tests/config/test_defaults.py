@@ -16,10 +16,10 @@ MODEL = "model: expected"
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ("override /model: cnnn", f"{MODEL} one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn?"),
+        ("override /model: cnnn", f"{MODEL} one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn?"),
         (
             "optional override /model: cnnn",
-            f"{MODEL} one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn?",
+            f"{MODEL} one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn?",
         ),
         ("/model: resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model: resnet`"),
         ("/model/resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model/resnet`"),
@@ -46,7 +46,7 @@ def test_a_mistake_is_named_with_file_and_line(entry: str, line: str, experiment
 def test_a_group_that_there_is_not(experiment: Callable[[str], None]) -> None:
     experiment("defaults:\n  - override /modle: cnn")
     (found,) = lines("experiment=mine")
-    assert found.startswith("modle: expected one of data, experiment, gather, loss, model, ")
+    assert found.startswith("modle: expected one of data, experiment, gather, lab, loss, model, ")
     assert found.endswith("given `override /modle: cnn`; did you mean model? [conf/experiment/mine.yaml:3]")
 
 
@@ -62,10 +62,10 @@ def test_all_mistakes_are_named_also_in_files_that_are_built_on(conf: Path, expe
     experiment("defaults:\n  - below\n  - override /model: cnnn\n  - override /optimizer: adam")
     assert lines("experiment=mine", "trainer.precision=1,2") == [
         "trainer.precision: expected one value, given 1,2; `visionlab grid` tries several [command line]",
-        "model: expected one of cnn, mlp, pretrained, resnet, given 'cnnn'; did you mean cnn? "
+        "model: expected one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn? "
         "[conf/experiment/mine.yaml:4]",
         "optimizer: expected one of adamw, muon, sgd, given 'adam'; did you mean adamw? [conf/experiment/mine.yaml:5]",
-        "loss: expected one of cross_entropy, focal, logit_adjusted, given 'focl'; did you mean focal? "
+        "loss: expected one of cross_entropy, focal, logit_adjusted, perceptron, given 'focl'; did you mean focal? "
         "[conf/experiment/below.yaml:2]",
     ]
 

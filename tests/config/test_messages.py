@@ -76,8 +76,8 @@ UNKNOWN = "expected a known setting, given 3"
         ("data.augment=[3]", "settings such as crop_scale, flip, translate", "[3]"),
         ("data.augment=null", "settings such as crop_scale, flip, translate", "null"),
         ("data.augment.randaugment=3", "settings such as ops, magnitude, or null", "3"),
-        ("model.name=resnett", "one of cnn, resnet, mlp, pretrained", "'resnett'; did you mean resnet?"),
-        ("model.name=null", "one of cnn, resnet, mlp, pretrained", "null"),
+        ("model.name=resnett", "one of cnn, resnet, mlp, perceptron, pretrained", "'resnett'; did you mean resnet?"),
+        ("model.name=null", "one of cnn, resnet, mlp, perceptron, pretrained", "null"),
         ("task.name=null", "classifier", "null"),
     ],
 )
@@ -149,9 +149,9 @@ def test_an_unknown_setting(overrides: list[str], line: str) -> None:
 
 def test_what_is_missing_is_told_with_what_it_has_to_be() -> None:
     assert lines("data=folder") == ["data.root: expected text, given none [set it with data.root=…]"]
-    assert lines("~model") == ["model: expected one of cnn, resnet, mlp, pretrained, given none [set it with model=…]"]
+    assert lines("~model") == ["model: expected one of cnn, resnet, mlp, perceptron, pretrained, given none [set it with model=…]"]
     assert lines("~model.name") == [
-        "model.name: expected one of cnn, resnet, mlp, pretrained, given none [set it with model.name=…]"
+        "model.name: expected one of cnn, resnet, mlp, perceptron, pretrained, given none [set it with model.name=…]"
     ]
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_names_a_choice_in_the_place_of_its_settings(experiment: Cal
     ]
     experiment("model: 3\ntrainer:\n  3: 4")
     assert lines("experiment=mine") == [
-        "model: expected one of cnn, resnet, mlp, pretrained, given 3 [conf/experiment/mine.yaml:2]",
+        "model: expected one of cnn, resnet, mlp, perceptron, pretrained, given 3 [conf/experiment/mine.yaml:2]",
         "trainer.3: expected a known setting, given 3 [conf/experiment/mine.yaml:4]",
     ]
 

@@ -80,7 +80,7 @@ def carry_out(kind: str, overrides: list[str], fresh: bool = False) -> Run:
             _introduce(plan, study)
             if not study.is_done():
                 launcher.prepare(record.config, told)
-            view = make_view(plan.carrying_out.workers)
+            view = make_view(plan.carrying_out.workers, plan.title)
             runner = Runner(plan, study, record, launcher, view, told)
             try:
                 results = runner.run()

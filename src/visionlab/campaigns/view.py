@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from visionlab.campaigns.results import Child, Results, label
+from visionlab.campaigns.results import Child, Results
 from visionlab.comparison.measures import show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+Title = Callable[[Child], str]
 ROWS = 16  # of the live table: what is under way, and what ended last
 STYLES = {"running": "bold", "finished": "green", "pruned": "dim", "failed": "red", "interrupted": "yellow"}
 SECONDS_BETWEEN_FRAMES = 0.25
@@ -36,19 +37,20 @@ class View(Protocol):
         """Show nothing more."""
 
 
-def make_view(workers: int) -> View:
-    """The view that suits the output."""
-    return LiveTable(workers) if sys.stdout.isatty() else Lines()
+def make_view(workers: int, title: Title) -> View:
+    """The view that suits the output; `title` is what runs are called in it."""
+    return LiveTable(workers, title) if sys.stdout.isatty() else Lines(title)
 
 
 class Lines:
     """A line for each event, with how many are done."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: Title) -> None:
+        self._title = title
         self._total, self._done = 0, 0
 
     def event(self, child: Child, words: str) -> None:
-        print(f"[{self._done}/{self._total}] {label(child)}  {words}", flush=True)
+        print(f"[{self._done}/{self._total}] {self._title(child)}  {words}", flush=True)
 
     def update(self, results: Results, latest: Mapping[int, float]) -> None:
         self._total, self._done = results.total, done(results)
@@ -62,12 +64,13 @@ class LiveTable:
 
     Args:
         workers: runs at a time.
+        title: what a run is called, its number first.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, title: Title) -> None:
         from rich.live import Live
 
-        self._workers = workers
+        self._workers, self._title = workers, title
         self._started, self._drawn = time.monotonic(), 0.0
         self._begun: dict[int, float] = {}
         self._live = Live(auto_refresh=False, transient=True)
@@ -75,7 +78,7 @@ class LiveTable:
 
     def event(self, child: Child, words: str) -> None:
         if child.state in ("failed", "interrupted"):
-            self._live.console.print(f"{label(child)}  {words}", markup=False, highlight=False)
+            self._live.console.print(f"{self._title(child)}  {words}", markup=False, highlight=False)
 
     def update(self, results: Results, latest: Mapping[int, float]) -> None:
         now = time.monotonic()
@@ -100,7 +103,7 @@ class LiveTable:
             table.add_row(
                 f"{child.number:03}",
                 child.state,
-                Text(label(child).partition(" ")[2], overflow="ellipsis", no_wrap=True),
+                Text(self._title(child).partition(" ")[2], overflow="ellipsis", no_wrap=True),
                 "" if metric is None else show(results.objectives[0].metric, metric),
                 f"{self._seconds(child):.0f} s" if child.state != "waiting" else "",
                 style=STYLES.get(child.state, ""),

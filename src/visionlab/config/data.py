@@ -120,6 +120,31 @@ class DigitsConfig(DataConfig):
     name: Literal["digits"] = "digits"
 
 
+Gate = Literal["and", "or", "not", "nand", "nor", "xor", "xnor"]
+
+
+class GatesConfig(DataConfig):
+    """The truth table of a logic gate: two or four points, all of which are trained, validated and tested on."""
+
+    implementation: ClassVar[str] = "visionlab.data.gates:Gates"
+
+    name: Literal["gates"] = "gates"
+    gate: Gate = "and"
+
+    @model_validator(mode="after")
+    def _the_whole_table(self) -> GatesConfig:
+        given = {
+            "fraction": self.fraction < 1,
+            "folds": self.folds is not None,
+            "imbalance": self.imbalance is not None,
+        }
+        given |= {"augment": self.augment != AugmentConfig()}
+        for name, is_given in given.items():
+            if is_given:
+                raise ValueError(f"{name}: expected none for gates, of which the whole table is trained on")
+        return self
+
+
 class ImageFilesConfig(DataConfig):
     """Of data sets of image files, which are decoded once and kept.
 
@@ -205,4 +230,6 @@ def _absolute(root: str) -> str:
 
 
 # Register a data set here.
-DataChoice = Annotated[Cifar10Config | DigitsConfig | FolderConfig | CatDogConfig, Field(discriminator="name")]
+DataChoice = Annotated[
+    Cifar10Config | DigitsConfig | GatesConfig | FolderConfig | CatDogConfig, Field(discriminator="name")
+]

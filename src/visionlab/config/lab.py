@@ -34,7 +34,11 @@ def _several(content: Any) -> Any:
 
 Settings = dict[str, Choice]
 Labelled = Annotated[dict[str, Settings], BeforeValidator(_texts)]
-Selection = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_several)]
+Label = str | float
+Selection = Annotated[
+    dict[str, tuple[str, ...]],
+    BeforeValidator(_several, json_schema_input_type=dict[str, Label | list[Label]]),
+]
 
 
 class RunsConfig(Section):
@@ -73,7 +77,7 @@ class EffectConfig(Section):
         return self
 
 
-FigureKind = Literal["curves", "lines", "bars"]
+FigureKind = Literal["curves", "lines", "bars", "network", "surface", "regions", "updates"]
 
 
 class FigureConfig(Section):

@@ -54,5 +54,18 @@ class LogitAdjustedConfig(LossConfig):
     )
 
 
+class PerceptronLossConfig(LossConfig):
+    """Rosenblatt's criterion (1958): what is on the right side counts nothing, what is not by how far.
+
+    Plain SGD with a rate of 1 on one sample at a time is then Rosenblatt's rule.
+    """
+
+    implementation: ClassVar[str] = "visionlab.training.losses:PerceptronLoss"
+
+    name: Literal["perceptron"] = "perceptron"
+
+
 # Register a loss here.
-LossChoice = Annotated[CrossEntropyConfig | FocalConfig | LogitAdjustedConfig, Field(discriminator="name")]
+LossChoice = Annotated[
+    CrossEntropyConfig | FocalConfig | LogitAdjustedConfig | PerceptronLossConfig, Field(discriminator="name")
+]

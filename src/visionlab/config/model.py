@@ -8,7 +8,7 @@ from pydantic import Field
 
 from visionlab.config.base import Component
 
-Activation = Literal["relu", "gelu", "silu", "tanh"]
+Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 
 
 class ModelConfig(Component):
@@ -58,6 +58,14 @@ class MlpConfig(ModelConfig):
     dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden layer")
 
 
+class PerceptronConfig(ModelConfig):
+    """A single linear unit, for two classes (Rosenblatt 1958)."""
+
+    implementation: ClassVar[str] = "visionlab.models.perceptron:Perceptron"
+
+    name: Literal["perceptron"] = "perceptron"
+
+
 class PretrainedConfig(ModelConfig):
     """A network of timm or torchvision with weights that have learnt from other images."""
 
@@ -84,4 +92,6 @@ class PretrainedConfig(ModelConfig):
 
 
 # Register a model here.
-ModelChoice = Annotated[CnnConfig | ResNetConfig | MlpConfig | PretrainedConfig, Field(discriminator="name")]
+ModelChoice = Annotated[
+    CnnConfig | ResNetConfig | MlpConfig | PerceptronConfig | PretrainedConfig, Field(discriminator="name")
+]

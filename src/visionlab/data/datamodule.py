@@ -40,6 +40,8 @@ class Raw:
         mean, std: per channel, of pixel values scaled to 0…1, or None: then they are computed from the training split.
         side: of the square that the network sees; None: it sees images whole. Larger images are cut: at random in
             training, in the middle for evaluation.
+        is_whole_domain: whether the training images are all that there can be, such as a truth table: then they are
+            validated and tested on too.
         notes: what was noticed while reading, such as what was left out, and how many images it is about. Words and
             spaces only: they become names of tags.
         origin: where the images come from, by names that become names of tags.
@@ -53,6 +55,7 @@ class Raw:
     std: tuple[float, ...] | None = None
     test_fraction: float = 0.2
     side: int | None = None
+    is_whole_domain: bool = False
     notes: dict[str, int] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
 

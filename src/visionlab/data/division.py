@@ -34,6 +34,8 @@ class Division:
 def divide(raw: Raw, config: DataConfig) -> Division:
     """Split a data set as its configuration says; no image, nor a copy of it, is in two parts.
 
+    But for a whole domain, of which all parts are the same.
+
     Raises:
         UserError: nothing is left of a part, or the data set cannot be split like that.
     """
@@ -42,6 +44,8 @@ def divide(raw: Raw, config: DataConfig) -> Division:
     sets = {name: HashedSet.of(images) for name, images in found.items() if images is not None}
     identity = fingerprint({name: (part.hashes, part.images.labels) for name, part in sets.items()})
     train = sets["train"]
+    if raw.is_whole_domain:
+        return Division(dict.fromkeys(("train", "val", "test"), raw.train), identity)
     if "test" not in sets:
         check_groups(train, raw.classes, "the test", "bring a test set")
         train, sets["test"] = train.split(raw.test_fraction, 0, "test")

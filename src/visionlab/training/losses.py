@@ -102,6 +102,26 @@ class LogitAdjusted(WeightedLoss):
         return self.cross_entropy(logits + self.adjustment if self.training else logits, targets, label_smoothing=0.0)
 
 
+class PerceptronLoss(WeightedLoss):
+    """By how far the best wrong logit is above the right one, where it is above or beside it; else nothing.
+
+    Papers: Rosenblatt 1958, The perceptron; for more than two classes Crammer and Singer 2003, Ultraconservative online
+    algorithms for multiclass problems. A tie counts as wrong: from weights of zero there would be no way else.
+    """
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Logits (B, K) and class indices (B,) -> the mean, a scalar."""
+        logits, right = logits.float(), targets.unsqueeze(1)
+        wrong = logits.scatter(1, right, -torch.inf).amax(dim=1)  # (B,)
+        excess = wrong - logits.gather(1, right).squeeze(1)
+        # not a maximum with 0, whose slope is 0 at a tie
+        losses = excess * (excess >= 0)
+        total = self.total_weight(targets)
+        if self.weight is None or total is None:
+            return losses.mean()
+        return (self.weight[targets] * losses).sum() / _above_zero(total)
+
+
 def _above_zero(values: Tensor) -> Tensor:
     """For what is divided by, or raised to a power whose slope at 0 is infinite."""
     return values.clamp(min=torch.finfo(values.dtype).tiny)

@@ -9,10 +9,22 @@ from visionlab.config.lab import FigureConfig, FigureKind
 from visionlab.figures.lab.bars import save_bars
 from visionlab.figures.lab.curves import save_curves
 from visionlab.figures.lab.lines import save_lines
+from visionlab.figures.lab.network import save_network
+from visionlab.figures.lab.regions import save_regions
+from visionlab.figures.lab.surface import save_surface
+from visionlab.figures.lab.updates import save_updates
 from visionlab.labs.lab import Lab
 
 Save = Callable[[Lab, FigureConfig, Path], list[Path]]
-KINDS: dict[FigureKind, Save] = {"bars": save_bars, "curves": save_curves, "lines": save_lines}
+KINDS: dict[FigureKind, Save] = {
+    "bars": save_bars,
+    "curves": save_curves,
+    "lines": save_lines,
+    "network": save_network,
+    "regions": save_regions,
+    "surface": save_surface,
+    "updates": save_updates,
+}
 
 
 def draw(lab: Lab, figure: FigureConfig, folder: Path) -> list[Path]:

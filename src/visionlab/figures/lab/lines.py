@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from visionlab.campaigns.statistics import estimate
 from visionlab.config.lab import FigureConfig
 from visionlab.figures.files import drawing, save_table
-from visionlab.figures.lab.looks import legend, look, panels, prepare
+from visionlab.figures.lab.looks import legend, look, panels, prepare, titled
 from visionlab.labs.lab import Lab, values
 from visionlab.labs.measures import MEASURES
 
@@ -32,7 +32,11 @@ def save_lines(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
     picture = folder / f"{config.name}.png"
     rows: list[list[Any]] = []
     with drawing(picture, config.title, 7 if len(names) == 1 else 9, 4.2 if len(names) <= 3 else 6.4) as figure:
-        every = [figure.subplots()] if names == [None] else panels(figure, [name or "" for name in names])
+        every = (
+            [figure.subplots()]
+            if names == [None]
+            else panels(figure, [titled(config.panels, name or "") for name in names])
+        )
         for name, axes in zip(names, every, strict=True):
             for number, label in enumerate(labels):
                 points = []

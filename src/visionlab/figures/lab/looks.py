@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # told apart without colours too: the style and the mark change with them
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
 STYLES = ("-", "--", "-.", ":")
+CHARACTERS = 36  # of a name that fit beside an axis
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -30,7 +32,7 @@ def prepare(axes: Axes, name: str, form: Form, log: bool = False) -> None:
 
     axis, place = axes.yaxis, axes.get_subplotspec()
     if place is None or place.is_first_col():
-        axis.set_label_text(name)
+        axis.set_label_text(textwrap.fill(name, CHARACTERS))
     if log:
         axes.set_yscale("log")
         axis.set_major_locator(LogLocator(numticks=7))
@@ -53,6 +55,11 @@ def legend(figure: Figure, name: str | None) -> None:
     if name is not None:
         handles, texts = [*named.values()], [*named]
         figure.legend(handles, texts, title=name, alignment="left", loc="outside lower left", ncols=5, fontsize=10)
+
+
+def titled(axis: str | None, label: str) -> str:
+    """What a panel is called: a number says nothing without the name of its axis."""
+    return f"{axis} {label}" if axis and label[:1].isdigit() else label
 
 
 def panels(figure: Figure, labels: Sequence[str], abreast: int = 3) -> list[Axes]:
