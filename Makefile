@@ -72,13 +72,16 @@ ui: $(READY) ## the MLflow UI on the runs, on this machine only
 		--backend-store-uri "sqlite:///$(MLRUNS)/mlflow.db" --host 127.0.0.1 --port $(MLFLOW_PORT)
 
 ##@ Check
+# a process for each core; the tests of a file stay in one, for what they share; one that dies is a failure, once
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --max-worker-restart=0
+
 .PHONY: test
-test: $(READY) ## the tests: no network, no GPU, under 8 minutes on 2 cores
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+test: $(READY) ## the tests: no network, no GPU, under 8 minutes on 2 cores; ARGS=--pdb
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(READY) ## the slower proofs
-	@$(BIN)/pytest -m slow $(ARGS)
+	@$(PYTEST) -m slow $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## style (ruff), types (mypy), shell scripts (shellcheck)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +20,13 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # small tensors: more threads would only wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# each process that a test starts would compile all of torch anew: 17 seconds instead of 5
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+MOST_WORKERS = 8
+WORKER_BYTES = 3e9  # with torch, MLflow and the processes that its tests start
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -50,6 +58,13 @@ def postgresql() -> Iterator[str]:
     from tests.databases import postgresql
 
     yield from postgresql()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes share the tests under `-n auto` as cores and memory allow."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores, int(psutil.virtual_memory().total / WORKER_BYTES), MOST_WORKERS)
+    return workers if workers > 1 else 0  # none: the tests run in the one process that there is
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

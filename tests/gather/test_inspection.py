@@ -65,7 +65,7 @@ def test_the_pages_of_a_tiff_do_not_move(file: Path) -> None:
         b"<svg xmlns='http://www.w3.org/2000/svg'></svg>",
         b"%PDF-1.7\n%\xe2\xe3\xcf\xd3",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n",
-        os.urandom(64),
+        pytest.param(os.urandom(64), id="noise"),
     ],
 )
 def test_what_is_no_image(file: Path, data: bytes) -> None:

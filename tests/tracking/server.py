@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
@@ -254,6 +255,13 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A port that nobody listens on, of those that the system gives to nobody who has not asked for just that one.
+
+    One of the others could be the near end of a test's connection, here or in another process, before it is used.
+    """
+    while True:
+        # tests set the seed of other generators, so that two of them would draw the same
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port

@@ -222,7 +222,7 @@ def test_what_does_not_go_together_is_said(settings: list[str], message: str) ->
 
 def test_processes_cannot_set_stages_free() -> None:
     with pytest.raises(UserError, match=r"adapt.unfreeze_every: expected one device, given 2"):
-        run("adapt.freeze=backbone", "adapt.unfreeze_every=1", "trainer.devices=2")
+        run("adapt.freeze=backbone", "adapt.unfreeze_every=1", "trainer.devices=2", "trainer.strategy=ddp_fork")
 
 
 def test_stages_of_the_small_network_are_as_the_tests_say() -> None:
