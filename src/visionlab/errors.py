@@ -44,6 +44,11 @@ class RankError(Exception):
         super().__init__(f"rank {rank} {message}" if kind == KILLED else f"rank {rank}: {kind}: {message}")
         self.rank, self.kind, self.details = rank, kind, details
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the last record of a run that has failed so says."""
+        return {"error.class": self.kind, "error.message": str(self)[:1000], "error.rank": str(self.rank)}
+
 
 class PrunedRun(BaseException):
     """A run of a campaign was told that it is not worth more time. No Exception, as it is no failure."""

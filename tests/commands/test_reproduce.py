@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
-from visionlab import project
+from tests.training.test_launch import torchrun
+from visionlab import cli, project
 from visionlab.config.load import change_config, load_train_config
 from visionlab.data.datamodule import Raw
 from visionlab.data.digits import Digits
@@ -287,7 +288,6 @@ def test_a_stopped_reproduction_says_how_to_compare_when_it_has_gone_on(
         command("reproduce", original.id)
     made = all_runs(project.runs())[-1]
     assert f"`visionlab reproduce {original.id} --against {made.id}`" in capsys.readouterr().out
-    assert "VISIONLAB_ORIGINAL" not in os.environ
     with pytest.raises(UserError, match=f"{made.id} is KILLED"):
         command("reproduce", original.id, "--against", made.id)
     monkeypatch.setattr(engine, "fit", fit)
@@ -327,16 +327,80 @@ def test_what_cannot_be_reproduced_is_said_before_torch_is_imported(make_run: Ca
     assert "expected a run that has finished" in done.stderr
 
 
-@pytest.mark.slow
-def test_a_run_of_two_processes_is_reproduced_by_two_processes(
-    cli: Callable[..., Any], command: Command, capsys: Output
+def test_another_process_than_the_first_looks_for_nothing_and_is_told(
+    command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    joined: list[int] = []
+    monkeypatch.setattr(engine, "join", lambda: joined.append(1))
+    for name, value in torchrun(1, 2, 1).items():
+        monkeypatch.setenv(name, str(value))
+    command("reproduce", "last")  # there is none, or it is the new run by now
+    assert joined == [1]
+    command("reproduce", "last", "--check")
+    command("reproduce", "last", "--against", "best")
+    assert joined == [1]  # nothing is trained
+
+
+def edit_settings(run: Run, edit: Callable[[dict[str, Any]], None]) -> None:
+    file = run.path / "config.yaml"
+    values = yaml.safe_load(file.read_text())
+    edit(values)
+    file.write_text(yaml.safe_dump(values))
+
+
+def test_settings_that_have_come_since_take_their_defaults_and_are_named(
+    original: Run, command: Command, capsys: Output
+) -> None:
+    def edit(values: dict[str, Any]) -> None:
+        del values["trainer"]["ema_decay"], values["data"]["sampler"]
+
+    edit_settings(original, edit)
+    content, code = reproduce(command, capsys, original.id)
+    assert (content["verdict"], code) == ("equal", 0)
+    assert differing(content) == ["data.sampler", "trainer.ema_decay"]
+    rows = {row["name"]: row for row in content["circumstances"]}
+    assert (rows["data.sampler"]["then"], rows["data.sampler"]["now"]) == (None, "shuffle")
+    assert content["tolerance_because"] == ["data.sampler not recorded", "trainer.ema_decay not recorded"]
+    with pytest.raises(SystemExit):
+        command("reproduce", original.id, "--check")
+    said = capsys.readouterr().out
+    assert "lacks 2 settings of this version, not recorded below: today's defaults are taken\n" in said
+    assert "differs: data.sampler, trainer.ema_decay\n" in said
+
+
+def test_settings_that_are_no_more_are_answered_with_one_line(
+    original: Run, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit(values: dict[str, Any]) -> None:
+        values["trainer"]["warp"] = 9
+        values["model"]["hidden_units"] = [16]
+
+    edit_settings(original, edit)
+    rewrite_start(original, tags={"visionlab": "0.0.1", "git.commit": "a" * 40})
+    with pytest.raises(SystemExit) as left:
+        cli.main(["reproduce", original.id])
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"visionlab: {original.id}: expected settings that this version of visionlab has")
+    assert "config.yaml is of 0.0.1, commit aaaaaaaaaaaa: " in line
+    assert "trainer.warp: expected a known setting" in line
+    assert "model.hidden_units: expected a known setting" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [[], ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]])
+def test_a_run_of_two_processes_is_reproduced_by_two_processes(launcher: list[str]) -> None:
     """`last` would mean another run in the second process, which begins when the first one has made its run."""
+
+    def visionlab(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", *launcher, "visionlab", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr
+        return done
+
     options = [word for word in CONFIG if not word.startswith("trainer.max_epochs")]
-    done = cli("train", *options, "trainer.devices=2", "trainer.max_epochs=1", timeout=240)
-    assert done.returncode == 0, done.stderr
-    done = cli("reproduce", "last", "--json", timeout=240)
-    assert done.returncode == 0, done.stderr
+    visionlab("train", *options, "trainer.devices=2", "trainer.max_epochs=1")
+    done = visionlab("reproduce", "last", "--json")
     content = json.loads(done.stdout)
     assert content["verdict"] == "equal"
     assert differing(content) == []

@@ -44,10 +44,10 @@ def start(command: list[str], output: Path, **environment: str) -> subprocess.Po
         return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=os.environ | environment)
 
 
-def wait_for(text: str, output: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(text: str, output: Path, process: subprocess.Popen[bytes] | None = None) -> None:
     end = time.monotonic() + 120
     while text not in output.read_text():
-        assert process.poll() is None, output.read_text()
+        assert process is None or process.poll() is None, output.read_text()
         assert time.monotonic() < end, output.read_text()
         time.sleep(0.02)
 
@@ -100,12 +100,12 @@ def test_torchrun_is_told_in_one_line_what_does_not_agree(home: Path) -> None:
     assert not project.runs().exists()
 
 
-def assert_failed(run: Run, kind: str, message: str) -> None:
+def assert_failed(run: Run, kind: str, message: str, rank: int = 1) -> None:
     last = journal.last(run.journal_file)
     assert last is not None
     assert (last["kind"], last["status"]) == ("status", "FAILED")
     assert last["tags"]["error.class"] == kind
-    assert last["tags"]["error.rank"] == "1"
+    assert last["tags"]["error.rank"] == str(rank)
     assert message in last["tags"]["error.message"]
 
 
@@ -146,6 +146,27 @@ def test_a_process_that_fails_takes_all_down_with_its_reason(
         assert done.returncode == 0, done.stderr
         assert "ranks     2 before, 1 now" in done.stdout
         assert run.status() == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("launcher", "message"), [([], "rank 0 was killed"), (TORCHRUN[1:], "rank 0 was killed by signal 9")]
+)
+def test_the_others_say_how_the_first_process_has_died(launcher: list[str], message: str, home: Path) -> None:
+    program = [str(FAILING), "0", "20", "kill", "train", *OPTIONS, "trainer.max_epochs=30", "trainer.devices=2"]
+    output = home / "output"
+    process = start([sys.executable, *launcher, *program], output)
+    assert process.wait(120) != 0
+    if not launcher:  # then it is the first process itself that has ended
+        wait_for("visionlab: rank 0", output)
+    said = output.read_text()
+    assert f"visionlab: {message}" in said
+    run = the_run()
+    assert_failed(run, "Killed", message, rank=0)
+    end = (home / "failed").stat().st_mtime + END_SECONDS
+    while left_over(home):  # the one that sends to MLflow is the last
+        assert time.time() < end
+        time.sleep(0.1)
+    assert stored(run).info.status == "FAILED"
 
 
 def fake(folder: Path, name: str, text: str) -> None:

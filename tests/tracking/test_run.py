@@ -12,7 +12,8 @@ import pytest
 
 from visionlab import project
 from visionlab.config.load import load_train_config
-from visionlab.errors import UserError
+from visionlab.errors import KILLED, RankError, UserError
+from visionlab.tracking import journal
 from visionlab.tracking.run import Run, write_atomically
 
 MakeRun = Callable[..., Run]
@@ -94,6 +95,35 @@ def test_a_run_whose_process_is_gone_is_marked_and_one_that_lives_is_not(make_ru
     assert not make_run(status="FINISHED").mark_if_abandoned()
 
 
+def begun_elsewhere(run: Run) -> Run:
+    line, _, rest = run.journal_file.read_text().partition("\n")
+    record = json.loads(line)
+    record["tags"]["host"] = "elsewhere"
+    run.journal_file.write_text(json.dumps(record) + "\n" + rest)
+    return run
+
+
+def test_a_run_whose_first_process_is_gone_is_marked_by_another_one_with_the_reason(make_run: MakeRun) -> None:
+    run = begun_elsewhere(make_run(status=None))  # and gone on with here
+    with run.lock():
+        assert not Run(run.path).mark_if_abandoned(RankError(0, KILLED, "was killed by signal 9"))
+    assert run.mark_if_abandoned(RankError(0, KILLED, "was killed by signal 9"))
+    last = journal.last(run.journal_file)
+    assert last is not None
+    assert last["status"] == "FAILED"
+    assert last["tags"] == {
+        "error.class": "Killed", "error.message": "rank 0 was killed by signal 9", "error.rank": "0",
+    }  # fmt: skip
+
+
+def test_what_is_not_defined_is_null_in_a_table_so_that_strict_json_can_be_read(make_run: MakeRun) -> None:
+    run = make_run()
+    file = run.add_table("t", {"class": ["a", "b", "c"], "recall": [0.5, float("nan"), float("inf")]})
+    with (run.path / file).open() as stream:
+        content = json.load(stream, parse_constant=pytest.fail)
+    assert content == {"columns": ["class", "recall"], "data": [["a", 0.5], ["b", None], ["c", None]]}
+
+
 def test_a_changed_configuration_replaces_the_old_and_says_what_is_new(make_run: MakeRun) -> None:
     run = make_run()
     config = run.config()
@@ -107,11 +137,7 @@ def test_a_changed_configuration_replaces_the_old_and_says_what_is_new(make_run:
 def test_a_run_on_another_machine_is_gone_only_when_it_has_been_silent_for_long(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_run(points=2, status=None)
-    line, _, rest = run.journal_file.read_text().partition("\n")
-    record = json.loads(line)
-    record["tags"]["host"] = "elsewhere"
-    run.journal_file.write_text(json.dumps(record) + "\n" + rest)
+    run = begun_elsewhere(make_run(points=2, status=None))
     assert not run.mark_if_abandoned()
     long_ago = run.journal_file.stat().st_mtime - 7200
     os.utime(run.journal_file, (long_ago, long_ago))

@@ -129,7 +129,8 @@ def test_a_batch_that_the_processes_of_all_nodes_cannot_share_is_refused_with_th
     say(torchrun(0, 3, 2))
     config = load_train_config(["experiment=digits", "data.batch_size=50", "trainer.accelerator=cpu"])
     config = config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
-    with pytest.raises(UserError, match=r"data\.batch_size: .*6 devices.*given 50; use 48 or 54"):
+    expected = r"data\.batch_size: .*6 devices.*given 50; use 48 or 54, or train on 5 or 10 devices"
+    with pytest.raises(UserError, match=expected):
         check_settings(config)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from visionlab.errors import KILLED, InterruptedRun, RankError
+from visionlab.training import failures as module
 from visionlab.training.failures import Failures, is_consequence
 from visionlab.training.lifeline import LOOPBACK, Hub, Line, Message, News
 
@@ -97,6 +98,16 @@ def test_a_process_that_is_gone_without_a_word_is_noticed_with_how_it_went(
     assert time.monotonic() - started < 5
     assert str(failures.cause) == how
     os.waitpid(pid, 0)
+
+
+def test_how_a_process_has_died_is_known_until_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEATH_SECONDS", 0.1)
+    pid = forked(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert module.death_of(pid) == "was killed by signal 9"
+    os.waitpid(pid, 0)
+    assert module.death_of(pid) == "was killed"
+    assert module.death_of(os.getpid()) is None
 
 
 def news(*entries: News) -> Failures:

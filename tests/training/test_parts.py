@@ -223,7 +223,8 @@ def test_a_run_in_parts_that_was_stopped_goes_on_bit_for_bit(step: int, monkeypa
         (["trainer.accumulate=61"], "a total that 61 parts can share equally, given 60; use 61"),
         (
             [*TWO, "trainer.accumulate=4"],
-            "a total that 4 parts on each of 2 devices can share equally, given 60; use 56 or 64",
+            "a total that 4 parts on each of 2 devices can share equally, given 60; use 56 or 64, "
+            "or train on 1 or 3 devices (a run that goes on keeps its batch)",
         ),
     ],
     ids=" ".join,

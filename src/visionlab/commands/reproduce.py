@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from visionlab.reproduction.outcome import Outcome
 
 FILE_NAME = "reproduction.json"
-# the further processes of a distributed run begin with this command, too, when `last` is already the new run
-ORIGINAL = "VISIONLAB_ORIGINAL"
 DIFFERENT = 1
 
 
@@ -54,19 +51,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    original = find_original(project.runs(), os.environ.get(ORIGINAL, arguments.run))
+    if launch.current().rank:
+        # `last` may be the new run by now: the first process alone looks, and says what is to be trained, if anything
+        if not arguments.check and arguments.against is None:
+            from visionlab.training.engine import join
+
+            join()
+        return
+    original = find_original(project.runs(), arguments.run)
     with contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext():
         content, is_good = _carry_out(original, arguments)
-    if content is None:
-        return
     if arguments.json:
         print(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
     if not is_good:
         sys.exit(DIFFERENT)
 
 
-def _carry_out(original: Original, arguments: argparse.Namespace) -> tuple[dict[str, Any] | None, bool]:
-    """What there is to say, None in further processes of a distributed run, and whether it is good."""
+def _carry_out(original: Original, arguments: argparse.Namespace) -> tuple[dict[str, Any], bool]:
+    """What there is to say, and whether it is good."""
     from visionlab.reproduction import text
 
     _say(text.introduction(original))
@@ -74,40 +76,52 @@ def _carry_out(original: Original, arguments: argparse.Namespace) -> tuple[dict[
         found = _against(original, arguments.against)
         _say(text.circumstances(found.rows))
     else:
-        from visionlab.reproduction.here import config_here, look, use_threads_of
+        from visionlab.reproduction.here import config_here
 
         config = config_here(original)
-        use_threads_of(original)
-        rows = _rows(original, look(original, config))
-        _say(text.circumstances(rows))
         if arguments.check:
+            rows = _look(original, config)
             return text.as_object(original, rows), all(row.is_same for row in rows if row.kind is not Kind.NOTE)
-        if not arguments.anyway:
-            _check_content(original, rows)
-        made = _train(original, config)
-        if made is None:
-            return None, True
-        found = _compare(original, made)
+        found = _compare(original, _train(original, config, arguments.anyway))
     _say(text.outcome(found))
     content = text.as_object(original, found.rows, found)
     write_atomically(found.reproduction.path / FILE_NAME, json.dumps(content, indent=1, ensure_ascii=False))
     return content, found.is_good
 
 
-def _train(original: Original, config: TrainConfig) -> Run | None:
-    """The trained run, None in further processes of a distributed run."""
+def _look(original: Original, config: TrainConfig) -> list[Row]:
+    """Say what is the same here and what differs."""
+    from visionlab.reproduction import text
+    from visionlab.reproduction.here import look
+
+    rows = _rows(original, look(original, config))
+    _say(text.circumstances(rows))
+    return rows
+
+
+def _train(original: Original, config: TrainConfig, anyway: bool) -> Run:
+    """Train, after a look at what differs.
+
+    Args:
+        anyway: also where that makes it another experiment.
+    """
     from visionlab.training.engine import train
 
-    os.environ[ORIGINAL] = original.run.id
+    def prepare(config: TrainConfig) -> TrainConfig:
+        rows = _look(original, config)
+        if not anyway:
+            _check_content(original, rows)
+        return config
+
     try:
-        return train(config, reproduces=original.run)
+        made = train(config, original.run, prepare)
+        assert made is not None
+        return made
     except InterruptedRun:
         ours = [one.id for one in all_runs(project.runs()) if one.start()["tags"].get(REPRODUCES) == original.run.id]
         if ours:  # it may not even have begun
             _say([f"{'compare':<9} `visionlab reproduce {original.run.id} --against {ours[-1]}`, when it has finished"])
         raise
-    finally:
-        del os.environ[ORIGINAL]
 
 
 def _against(original: Original, name: str) -> Outcome:
@@ -120,7 +134,8 @@ def _against(original: Original, name: str) -> Outcome:
 
 
 def _rows(original: Original, now: Facts) -> list[Row]:
-    return compare(recorded(original.run), now, original.edited, original.begins_with_given_weights)
+    given_weights = original.begins_with_given_weights
+    return compare(recorded(original.run), now, original.edited, given_weights, original.lacking)
 
 
 def _check_content(original: Original, rows: Sequence[Row]) -> None:
@@ -156,7 +171,5 @@ def _compare(original: Original, made: Run) -> Outcome:
 
 
 def _say(lines: Iterable[str]) -> None:
-    """Print, but for the further processes of a distributed run."""
-    if launch.current().rank == 0:
-        for line in lines:
-            print(line, flush=True)
+    for line in lines:
+        print(line, flush=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+from functools import partial
 from typing import TYPE_CHECKING
 
 from visionlab.commands.overrides import QUICK_START, add_overrides, with_quick_start
-from visionlab.training import launch
 
 if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     if begun is not None:
         _go_on(begun)
         return
-    config = _config(arguments.overrides)
+    config, is_quick_start = _config(arguments.overrides)
     # importing makes millions of objects that stay: collecting among them again and again takes a second
     gc.disable()
     from visionlab.training.engine import train
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     gc.freeze()
     gc.enable()
     atexit.register(gc.unfreeze)  # at the end the libraries look for what they have not got back
-    train(config)
+    train(config, prepare=partial(_quick_start, overrides=arguments.overrides) if is_quick_start else None)
 
 
 def _go_on(run: Run) -> None:
@@ -55,17 +55,17 @@ def _go_on(run: Run) -> None:
         go_on(run, [])
 
 
-def _config(given: list[str]) -> TrainConfig:
+def _config(given: list[str]) -> tuple[TrainConfig, bool]:
+    """The configuration, and whether it is the quick start's."""
     from visionlab.config.load import load_train_config
 
     best = [word.partition("=")[2] for word in given if word.startswith(CAMPAIGN_BEST)]
     if best:
         from visionlab.campaigns.best import best_config
 
-        return best_config(best[-1], [word for word in given if not word.startswith(CAMPAIGN_BEST)])
+        return best_config(best[-1], [word for word in given if not word.startswith(CAMPAIGN_BEST)]), False
     overrides = with_quick_start(given)
-    config = load_train_config(overrides)
-    return config if overrides is given else _quick_start(config, given)
+    return load_train_config(overrides), overrides is not given
 
 
 def _quick_start(config: TrainConfig, overrides: list[str]) -> TrainConfig:
@@ -75,8 +75,6 @@ def _quick_start(config: TrainConfig, overrides: list[str]) -> TrainConfig:
     from visionlab.errors import DataUnavailableError
 
     assert isinstance(config.data, Cifar10Config)
-    if launch.current().rank:
-        return config  # whatever it is, rank 0 tells what it has come to
     try:
         ensure_cifar10(config.data)
     except DataUnavailableError as error:

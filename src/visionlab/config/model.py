@@ -10,6 +10,8 @@ from visionlab.config.base import Component
 
 Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 
+Initialization = Literal["default", "zeros", "small_normal", "large_normal", "xavier", "kaiming", "orthogonal"]
+
 
 class ModelConfig(Component):
     """What every network can be told. Channels, image size and classes come from the data."""
@@ -30,6 +32,7 @@ class CnnConfig(ModelConfig):
     name: Literal["cnn"] = "cnn"
     width: int = Field(64, ge=4, description="channels of the first stage; the later ones are multiples of it")
     activation: Activation = "gelu"
+    norm: Literal["batch", "none", "layer", "group", "instance"] = "batch"
     dropout: float = Field(0.0, ge=0, lt=1, description="before the last layer")
 
 
@@ -55,6 +58,12 @@ class MlpConfig(ModelConfig):
     name: Literal["mlp"] = "mlp"
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="units of the hidden layers")
     activation: Activation = "relu"
+    norm: Literal["none", "batch", "layer", "group"] = Field("none", description="before each activation")
+    residual: bool = Field(
+        False, description="add to a hidden layer what is given to it, where it has as many units (He et al. 2016)"
+    )
+    init: Initialization = Field("default", description="how the weights begin; default is torch's own way")
+    gain: float = Field(1.0, gt=0, description="what they are multiplied with then")
     dropout: float = Field(0.0, ge=0, lt=1, description="after each hidden layer")
 
 

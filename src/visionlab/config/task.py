@@ -13,6 +13,9 @@ class TaskConfig(Component):
     """What every task can be told."""
 
     top_k: int = Field(5, ge=2, description="report top-k accuracy where there are more than k classes")
+    l1: float = Field(
+        0.0, ge=0, description="add to the training loss this times the sum of all absolute weights but biases'"
+    )
     test_time_flip: bool = Field(False, description="test on the mean of the logits of each image and its mirror image")
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from visionlab.config.adapt import AdaptConfig
 from visionlab.config.base import Section
 from visionlab.config.data import AugmentConfig, DataChoice
+from visionlab.config.diagnostics import DiagnosticsConfig
 from visionlab.config.loss import LossChoice
 from visionlab.config.model import ModelChoice
 from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
@@ -37,6 +38,7 @@ class TrainConfig(Section):
     optimizer: OptimizerChoice
     schedule: ScheduleChoice
     trainer: TrainerConfig = TrainerConfig()
+    diagnostics: DiagnosticsConfig = DiagnosticsConfig()
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")
@@ -60,6 +62,12 @@ class TrainConfig(Section):
             raise ValueError(
                 "data.augment: changes no features that are cached; set adapt.views to how many views of each"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_networks_have_no_hooks(self) -> TrainConfig:
+        if self.diagnostics.activations and self.trainer.compile:
+            raise ValueError("diagnostics.activations: needs trainer.compile=false, as it looks into the network")
         return self
 
     @model_validator(mode="after")

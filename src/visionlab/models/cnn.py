@@ -20,11 +20,13 @@ memory traffic, which is what a CPU waits for.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from visionlab.config.model import Activation, CnnConfig
-from visionlab.models.layers import activation
+from visionlab.config.model import CnnConfig
+from visionlab.models.layers import GROUPS, activation
 
 PATCH = 2
 WHITENING_EPS = 5e-4
@@ -50,7 +52,7 @@ class CNN(nn.Module):
         for width in (config.width, 2 * config.width, 4 * config.width):
             if side < 2:
                 break
-            stages.append(_stage(channels, width, config.activation))
+            stages.append(_stage(channels, width, config))
             channels, side = width, side // 2
         self.stages = nn.Sequential(activation(config.activation), *stages)
         self.dropout = nn.Dropout(config.dropout)
@@ -78,14 +80,25 @@ class CNN(nn.Module):
         self.whiten.weight.copy_(torch.cat([filters, -filters]))
 
 
-def _stage(channels: int, width: int, name: Activation) -> nn.Sequential:
+class Shift(nn.Module):
+    """Adds a learnt number to each channel of (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.bias.view(1, -1, 1, 1)
+
+
+def _stage(channels: int, width: int, config: CnnConfig) -> nn.Sequential:
     return nn.Sequential(
         _convolution(channels, width, kernel=4, stride=2),
-        _norm(width),
-        activation(name),
+        _norm(width, config.norm),
+        activation(config.activation),
         _convolution(width, width, kernel=3, stride=1),
-        _norm(width),
-        activation(name),
+        _norm(width, config.norm),
+        activation(config.activation),
     )
 
 
@@ -103,8 +116,16 @@ def _convolution(channels: int, width: int, kernel: int, stride: int) -> nn.Conv
     return layer
 
 
-def _norm(width: int) -> nn.BatchNorm2d:
-    """Batch normalisation that learns a shift but no scale: the filters' scale is already free."""
-    layer = nn.BatchNorm2d(width)
+def _norm(width: int, name: str) -> nn.Module:
+    """A normalisation that learns a shift but no scale: the filters' scale is already free. Without one, the shift.
+
+    Of the channels of an image, layer normalisation (Ba et al. 2016) takes all together, group normalisation (Wu and He
+    2018) some, and instance normalisation (Ulyanov et al. 2016) each by itself; batch normalisation (Ioffe and Szegedy
+    2015) takes each by itself over all images of the batch.
+    """
+    if name == "none":
+        return Shift(width)
+    groups = {"layer": 1, "group": math.gcd(GROUPS, width), "instance": width}
+    layer = nn.BatchNorm2d(width) if name == "batch" else nn.GroupNorm(groups[name], width)
     layer.weight.requires_grad_(False)
     return layer

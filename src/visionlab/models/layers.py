@@ -16,6 +16,8 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "identity": nn.Identity,  # the network is then linear, however deep
 }
 
+GROUPS = 8  # of channels that are normalised together, where their number allows it (Wu and He 2018)
+
 
 def activation(name: Activation) -> nn.Module:
     """The activation function of that name, as a layer."""

@@ -20,24 +20,46 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from visionlab.config.model import MlpConfig
-from visionlab.models.layers import activation
+from visionlab.models.initialization import initialize
+from visionlab.models.layers import GROUPS, activation
 
 
 class MLP(nn.Module):
-    """Linear layers with an activation, and dropout if any, after each but the last."""
+    """Linear layers with normalisation if any, an activation, and dropout if any, after each but the last."""
 
     def __init__(self, config: MlpConfig, *, in_channels: int, image_size: tuple[int, int], num_classes: int) -> None:
         super().__init__()
         units = (in_channels * math.prod(image_size), *config.hidden)
         layers: list[nn.Module] = [nn.Flatten()]
         for before, after in pairwise(units):
-            layers += [nn.Linear(before, after), activation(config.activation)]
-            if config.dropout > 0:
-                layers.append(nn.Dropout(config.dropout))
+            hidden = _hidden(config, before, after)
+            layers += [Residual(*hidden)] if config.residual and before == after else hidden
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(units[-1], num_classes)
+        initialize(self, config.init, config.gain)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> logits (B, K)."""
         logits: Tensor = self.head(self.body(images))
         return logits
+
+
+class Residual(nn.Sequential):
+    """Layers in a row, and beside them what is given to the first: x + f(x), (B, H) -> (B, H)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        out: Tensor = features + super().forward(features)
+        return out
+
+
+def _hidden(config: MlpConfig, before: int, after: int) -> list[nn.Module]:
+    layers: list[nn.Module] = [nn.Linear(before, after)]
+    match config.norm:
+        case "batch":
+            layers.append(nn.BatchNorm1d(after))
+        case "layer":
+            layers.append(nn.LayerNorm(after))
+        case "group":
+            layers.append(nn.GroupNorm(math.gcd(GROUPS, after), after))
+    layers.append(activation(config.activation))
+    return [*layers, nn.Dropout(config.dropout)] if config.dropout > 0 else layers

@@ -126,12 +126,17 @@ def facts(
 
 
 def compare(
-    then: Facts, now: Facts, edited: Mapping[str, tuple[object, object]], given_weights: bool = False
+    then: Facts,
+    now: Facts,
+    edited: Mapping[str, tuple[object, object]],
+    given_weights: bool = False,
+    lacking: Mapping[str, object] | None = None,
 ) -> list[Row]:
-    """Every fact that one of the two has, and each setting that was edited since.
+    """Every fact that one of the two has, and each setting that was edited or has come since.
 
     Args:
         edited: by path, what the run was trained with and what it would be now.
+        lacking: by path, defaults of settings that there were none of: meant to change nothing, and perhaps they do.
         given_weights: the first weights were not drawn by the seed, so that others are another start.
     """
     rows = [
@@ -145,6 +150,7 @@ def compare(
         more = f", and {len(differing) - MOST_PACKAGES} more" if len(differing) > MOST_PACKAGES else ""
         said = ", ".join(differing[:MOST_PACKAGES]) + more
         rows.insert(_place(rows), Row(PACKAGES, Kind.NOTE, count, said or count))
+    rows += [Row(path, Kind.ROUNDING, None, str(default)) for path, default in (lacking or {}).items()]
     return rows + [Row(path, Kind.CONTENT, str(old), str(new)) for path, (old, new) in edited.items()]
 
 

@@ -31,13 +31,6 @@ def config_here(original: Original) -> TrainConfig:
     return name_start(adapt(config.model_copy(update={"trainer": trainer})))
 
 
-def use_threads_of(original: Original) -> None:
-    """Compute on as many threads as the run did, if that is known: sums are split up among them."""
-    recorded = original.start["tags"].get("threads")
-    if recorded is not None:
-        torch.set_num_threads(int(recorded))
-
-
 def look(original: Original, config: TrainConfig) -> Facts:
     """The facts that a run of `config` would record.
 
@@ -45,6 +38,7 @@ def look(original: Original, config: TrainConfig) -> Facts:
         UserError: the data set is not here, or what the run started from is not.
     """
     quieten()
+    hardware.use_threads_of(original.run)
     pl.seed_everything(config.seed, verbose=False)
     datamodule = build_data(config)
     if not original.is_tested:

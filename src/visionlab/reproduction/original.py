@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from visionlab.config.load import flatten
 from visionlab.config.train import TrainConfig
-from visionlab.errors import UserError
+from visionlab.errors import ConfigError, UserError
+from visionlab.reproduction.facts import SHORT
 from visionlab.tracking import journal
 from visionlab.tracking.catalog import campaign_of, find, is_campaign, withholds_test
 from visionlab.tracking.journal import Record
@@ -30,6 +33,7 @@ class Original:
         config: as it was at its end, with `auto` as what it came to.
         edited: settings of `config` that are not what the run was trained with, by path: then, and in the file now.
         resumed: by path, from what to what settings were changed when it went on.
+        lacking: settings that have come since it was trained, by path, with their defaults, which `config` has.
     """
 
     run: Run
@@ -37,6 +41,7 @@ class Original:
     config: TrainConfig
     edited: Mapping[str, tuple[Any, Any]]
     resumed: Mapping[str, str]
+    lacking: Mapping[str, Any]
 
     @property
     def is_tested(self) -> bool:
@@ -54,7 +59,8 @@ def find_original(folder: Path, name: str) -> Original:
     """The run that `name` means.
 
     Raises:
-        UserError: there is no such run, it is a campaign, or it has not come to an end.
+        UserError: there is no such run, it is a campaign, it has not come to an end, or its settings are of another
+            version.
     """
     run = find(folder, name)
     start = run.start()
@@ -68,11 +74,12 @@ def find_original(folder: Path, name: str) -> Original:
     for record in journal.read(run.journal_file)[0]:
         if record["kind"] == "resume":
             resumed |= {key.removeprefix(_RESUMED): change for key, change in record["tags"].items()}
-    config = run.config()
+    config = _config(run, start)
+    lacking = _lacking(run, config)
     known = {key: start["params"].get(f"trainer.{key}") for key in RESOLVED}
     found = {key: value for key, value in known.items() if value is not None and getattr(config.trainer, key) == "auto"}
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update=found)})
-    return Original(run, start, config, _edited(start["params"], config, resumed), resumed)
+    return Original(run, start, config, _edited(start["params"], config, resumed), resumed, lacking)
 
 
 def to_train(original: Original) -> TrainConfig:
@@ -100,6 +107,25 @@ def _check_ended(run: Run, campaign: str | None) -> None:
             f"{run.id}: expected a run that was trained to its end, its campaign ended this one early "
             f"({last['tags']['pruned']}); choose another one"
         )
+
+
+def _config(run: Run, start: Record) -> TrainConfig:
+    """The run's configuration, which a version of visionlab may have written that had other settings."""
+    try:
+        return run.config()
+    except ConfigError as error:
+        tags = start["tags"]
+        commit = f", commit {tags['git.commit'][:SHORT]}" if "git.commit" in tags else ""
+        raise UserError(
+            f"{run.id}: expected settings that this version of visionlab has, its config.yaml is of "
+            f"{tags.get('visionlab', 'an unknown one')}{commit}: {'; '.join(error.lines)}; "
+            "reproduce it with that version, or mend the file"
+        ) from None
+
+
+def _lacking(run: Run, config: TrainConfig) -> dict[str, Any]:
+    recorded = flatten(yaml.safe_load((run.path / "config.yaml").read_text(encoding="utf-8")))
+    return {key: value for key, value in flatten(config.model_dump(mode="json")).items() if key not in recorded}
 
 
 def _edited(params: Mapping[str, Any], config: TrainConfig, resumed: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:

@@ -31,6 +31,9 @@ def introduction(original: Original) -> Iterator[str]:
         changes = ", ".join(f"{key} {change}" for key, change in original.resumed.items())
         yield f"          went on with other settings ({changes}):"
         yield "          it is trained from its first step on with those of its end, which need not come to the same"
+    if original.lacking:
+        what = "1 setting" if len(original.lacking) == 1 else f"{len(original.lacking)} settings"
+        yield f"          lacks {what} of this version, not recorded below: today's defaults are taken"
 
 
 def circumstances(rows: Sequence[Row]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from visionlab.config.load import dump_config, flatten, read_config
 from visionlab.config.train import TrainConfig
-from visionlab.errors import UserError
+from visionlab.errors import RankError, UserError
 from visionlab.tracking import journal
 from visionlab.tracking.journal import Journal, Record
 
@@ -97,9 +97,14 @@ class Run:
             raise UserError(f"{self.id}: is being trained by another process; stop that first") from None
         return lock
 
-    def mark_if_abandoned(self) -> bool:
-        """Give a run whose process is gone, without a last word, the status KILLED; whether it was such a run."""
-        if self.status() != "RUNNING" or not self._lock_can_be_trusted():
+    def mark_if_abandoned(self, reason: RankError | None = None) -> bool:
+        """Give a run whose process is gone, without a last word, the status KILLED; whether it was such a run.
+
+        Args:
+            reason: the status is then FAILED. Known to the other processes of a distributed run alone, which say it
+                where that process was on their own machine.
+        """
+        if self.status() != "RUNNING" or (reason is None and not self._lock_can_be_trusted()):
             return False
         try:
             lock = self.lock()
@@ -108,7 +113,10 @@ class Run:
         with lock:
             if self.status() == "RUNNING":
                 writer = self.journal()
-                writer.append("status", status="KILLED", tags={"signal": "unknown, the process was gone"})
+                if reason is None:
+                    writer.append("status", status="KILLED", tags={"signal": "unknown, the process was gone"})
+                else:
+                    writer.append("status", status="FAILED", tags=reason.tags)
                 writer.close()
         return True
 
@@ -175,11 +183,16 @@ class Run:
         write_atomically(self.path / "report.json", json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False))
 
     def add_table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> str:
-        """Write `tables/<name>.json` in the form that MLflow shows as a table; the file's path in the run."""
+        """Write `tables/<name>.json` in the form that MLflow shows as a table; the file's path in the run.
+
+        What is not defined, such as a rate of no images, is null, as MLflow itself writes it: its pages are blank where
+        a table is no strict JSON.
+        """
         file = self.path / "tables" / f"{name}.json"
         file.parent.mkdir(exist_ok=True)
         rows = [list(row) for row in zip(*columns.values(), strict=True)]
-        write_atomically(file, json.dumps({"columns": list(columns), "data": rows}, ensure_ascii=False))
+        content = journal.without_nan({"columns": list(columns), "data": rows})
+        write_atomically(file, json.dumps(content, ensure_ascii=False, allow_nan=False))
         return str(file.relative_to(self.path))
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from visionlab.errors import UserError
 from visionlab.tracking import shipment_state
 from visionlab.tracking.catalog import unshipped
 from visionlab.tracking.delivery import explain
@@ -33,6 +34,7 @@ LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_AT_THE_END_SECONDS = 30.0, 2.0
 # how long a run that has ended waits: for a sign of progress, for the first one, in all after Ctrl-C.
 # Two requests of a server that takes 10 seconds for each may lie between two signs.
 PATIENCE_SECONDS, IMPORT_SECONDS, HURRIED_SECONDS = 25.0, 120.0, 3.0
+SURVIVED_SECONDS = 5.0  # for the other processes of a distributed run to say how the first one has died
 
 
 class Shipper:
@@ -167,6 +169,7 @@ def main(folder: Path, trainer: int) -> int:
     pause, complaint = POLL_SECONDS, ""
     while True:
         if os.getppid() != trainer:
+            _wait_for_other_processes(run)
             run.mark_if_abandoned()
             patience = patience or Patience(run, PATIENCE_SECONDS)
         ended = _has_ended(run, trainer)
@@ -193,6 +196,14 @@ def main(folder: Path, trainer: int) -> int:
 
 def _has_ended(run: Run, trainer: int) -> bool:
     return os.getppid() != trainer or run.status() != "RUNNING"
+
+
+def _wait_for_other_processes(run: Run) -> None:
+    """Of a distributed run the others know better why it has ended, and say so at once."""
+    end = time.monotonic() + SURVIVED_SECONDS
+    with contextlib.suppress(UserError, ValueError):  # a configuration that cannot be read, or of a campaign
+        while run.status() == "RUNNING" and run.config().trainer.world_size > 1 and time.monotonic() < end:
+            time.sleep(END_SECONDS)
 
 
 def _rest(run: Run, trainer: int, seconds: float, ended: bool) -> None:

@@ -60,9 +60,16 @@ class Classifier(pl.LightningModule):
         """The loss to descend, and the accuracy on the batch as seen by the network (augmented)."""
         logits = self(batch.images)
         loss = self.loss(logits, batch.targets)
+        if self.config.l1 > 0:
+            loss = loss + self.config.l1 * self._absolute_weights()
         labels = batch.targets if batch.targets.ndim == 1 else batch.targets.argmax(dim=1)
         # a tensor on the device: reading it here would make the host wait for every step
         return {"loss": loss, "accuracy": (logits.detach().argmax(dim=1) == labels).float().mean()}
+
+    def _absolute_weights(self) -> Tensor:
+        """The sum of the absolute values of all filters and matrices that are trained (Tibshirani 1996)."""
+        weights = [weight for weight in self.network.parameters() if weight.requires_grad and weight.ndim >= 2]
+        return torch.stack([weight.float().abs().sum() for weight in weights]).sum()
 
     def predict(self, images: Tensor) -> Tensor:
         """Logits (B, K) as they are tested: with `test_time_flip` the mean over each image and its mirror image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from visionlab.training.checkpoints import MONITOR, Checkpoints
 from visionlab.training.classifier import Classifier
 from visionlab.training.debug import Profile, adapt, trainer_arguments
 from visionlab.training.depthwise import precision_plugins
+from visionlab.training.diagnostics import Diagnostics
 from visionlab.training.features import CacheFeatures
 from visionlab.training.interruption import Interruption, TakeOver
 from visionlab.training.latency import latency_ms
@@ -39,11 +41,16 @@ from visionlab.training.results import KeepScores, KeepValidation
 from visionlab.training.starting import initialize
 
 
-def train(config: TrainConfig, reproduces: Run | None = None) -> Run | None:
+def train(
+    config: TrainConfig,
+    reproduces: Run | None = None,
+    prepare: Callable[[TrainConfig], TrainConfig] | None = None,
+) -> Run | None:
     """Train, choose a checkpoint by validation, test it once, and leave everything in a new run folder.
 
     Args:
         reproduces: the run that the new one is to come out like; one of a campaign is not tested, nor is this one then.
+        prepare: done before by the first process alone, however long it takes; gives the configuration to train with.
 
     Returns:
         The finished run, or None in the processes of a distributed run other than the first.
@@ -52,9 +59,19 @@ def train(config: TrainConfig, reproduces: Run | None = None) -> Run | None:
         UserError: the data set, the machine and the configuration do not fit together, or training diverged.
         InterruptedRun: by Ctrl-C or SIGTERM; the run can be resumed.
     """
-    config = adapt(config)
-    # a name such as `last` may mean another run by the time that the other processes begin: rank 0 tells them
-    return _carry_out(name_start(config) if launch.current().rank == 0 else config, reproduces=reproduces)
+
+    def decide() -> TrainConfig:
+        return name_start(adapt(config if prepare is None else prepare(config)))
+
+    return _carry_out(decide, reproduces=reproduces)
+
+
+def join() -> None:
+    """Take part in what the first process trains, as one of the others; it says what that is.
+
+    Raises: as `train`.
+    """
+    _carry_out()
 
 
 def resume(run: Run, config: TrainConfig) -> Run | None:
@@ -66,7 +83,7 @@ def resume(run: Run, config: TrainConfig) -> Run | None:
 
     Returns, Raises: as `train`.
     """
-    return _carry_out(config, run)
+    return _carry_out(lambda: config, run)
 
 
 def train_member(run: Run) -> None:
@@ -80,28 +97,41 @@ def train_member(run: Run) -> None:
     member = Member.load(run)
     if member.threads is not None:
         torch.set_num_threads(member.threads)
-    _carry_out(run.config(), run, member)
+    _carry_out(run.config, run, member)
 
 
 def _carry_out(
-    config: TrainConfig, run: Run | None = None, member: Member | None = None, reproduces: Run | None = None
+    decide: Callable[[], TrainConfig] | None = None,
+    run: Run | None = None,
+    member: Member | None = None,
+    reproduces: Run | None = None,
 ) -> Run | None:
-    """Args: run: to go on with, or that a campaign has prepared; member: what it has said of it."""
+    """Train, in the first process what these say, in the others what that one tells them.
+
+    Args:
+        decide: gives the configuration. The others wait for it: a name such as `last` in it may mean another run by the
+            time that they begin, and what it takes, such as a download, is to be done once.
+        run: to go on with, or that a campaign has prepared.
+        member: what that has said of it.
+    """
     quieten()
     # Lightning takes it from variables that others set, too, such as RANK in a container
     rank_zero_only.rank = launch.current().rank  # type: ignore[attr-defined]
     with Interruption() as interruption, Ranks(interruption) as ranks:
         with requeue.before_the_run():
             if ranks.leads:
-                config = _resolve(config)
-            else:  # `last` may be another run by now
-                config, run = ranks.settings()
+                assert decide is not None
+                config = _resolve(decide())
+            else:
+                config, run, reproduces = ranks.settings()
+            if reproduces is not None:
+                hardware.use_threads_of(reproduces)
             datamodule, module = _build(config, run, member, reproduces)
         with (
             Recording(config, datamodule, module, interruption, run, member, reproduces) as recording,
             ranks.ended_by(recording.end),
         ):
-            ranks.start(config, run)
+            ranks.start(config, recording.run, goes_on=run is not None, reproduces=reproduces)
             checkpoint = fit(config, module, datamodule, recording, interruption)
             if recording.is_tested:
                 load_weights(module, checkpoint)
@@ -232,11 +262,13 @@ def common_arguments(config: TrainConfig, module: Classifier) -> dict[str, Any]:
 
 def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     settings = config.trainer
+    diagnoses = config.diagnostics.gradients or config.diagnostics.activations
     callbacks: list[Callback] = [
         PlaceData(bool(settings.channels_last)),
         SeedSteps(config.seed),
         ValidateLast(settings.val_every),
         Freezing(config.adapt),
+        *([Diagnostics(config.diagnostics)] if diagnoses else []),
         recording.divergence,
         recording.curve,
         Progress(recording.curve),

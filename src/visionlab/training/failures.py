@@ -22,6 +22,8 @@ SETTLING_SECONDS = 1.5  # for errors of the same moment to arrive
 CAUSE_SECONDS = 5.0  # where only consequences have been heard of
 STOP_SECONDS = 15.0  # for rank 0 to stop by itself where the others have
 ZOMBIE_SECONDS = 0.1
+DEATH_SECONDS = 2.0  # from the end of a process's connections to its own
+KILLED_SOMEHOW = "was killed"
 
 
 def is_consequence(error: BaseException | None) -> bool:
@@ -116,9 +118,9 @@ class Failures:
         if code is None and here and "pid" in hello:
             code = _exit_code_of_zombie(hello["pid"])
         if code is None:
-            how = "was killed" if here else f"was killed, or its machine {hello['host']} is gone"
+            how = KILLED_SOMEHOW if here else f"{KILLED_SOMEHOW}, or its machine {hello['host']} is gone"
         else:
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            how = _in_words(code)
         self._errors.append(RankError(rank, KILLED, how))
 
     def never_came(self, seconds: float) -> None:
@@ -132,6 +134,25 @@ class Failures:
         elif "failed" in message:
             error = RankError(rank, message["failed"], message["message"], message["details"])
             (self._consequences if message["is_consequence"] else self._errors).append(error)
+
+
+def death_of(pid: int) -> str | None:
+    """How a process of this machine has died just now, in words; None where it lives."""
+    end = time.monotonic() + DEATH_SECONDS
+    while time.monotonic() < end:
+        code = _exit_code_of_zombie(pid)
+        if code is not None:
+            return _in_words(code)
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return KILLED_SOMEHOW
+    return None
+
+
+def _in_words(code: int) -> str:
+    """Args: code: as `Popen` has it."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def _exit_code_of_zombie(pid: int) -> int | None:

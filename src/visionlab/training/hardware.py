@@ -12,6 +12,7 @@ import torch
 from visionlab.config.trainer import TrainerConfig
 from visionlab.errors import UserError
 from visionlab.tracking.provenance import cpu_name
+from visionlab.tracking.run import Run
 from visionlab.training import launch
 
 # from malloc.h
@@ -86,6 +87,13 @@ def keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_MAX, 0)
         library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def use_threads_of(run: Run) -> None:
+    """Compute on as many threads as a run did, if that is known: sums are split up among them."""
+    recorded = run.start()["tags"].get("threads")
+    if recorded is not None:
+        torch.set_num_threads(int(recorded))
 
 
 def describe(config: TrainerConfig) -> str:

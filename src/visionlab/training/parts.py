@@ -28,14 +28,15 @@ def check_settings(config: TrainConfig) -> None:
         config: resolved for this machine.
 
     Raises:
-        UserError: it cannot; names the nearest sizes that can.
+        UserError: it cannot; names the nearest sizes, and numbers of devices, that can.
     """
     size, shares = config.data.batch_size, config.trainer.world_size * config.trainer.accumulate
     if size % shares:
         below = size - size % shares
         values = " or ".join(str(value) for value in (below, below + shares) if value)
         raise UserError(
-            f"data.batch_size: expected a total that {sharers(config)} can share equally, given {size}; use {values}"
+            f"data.batch_size: expected a total that {sharers(config)} can share equally, given {size}; "
+            f"use {values}{_other_devices(config)}"
         )
     if config.trainer.sync_batch_norm and config.trainer.accelerator == "cpu" and config.trainer.world_size > 1:
         raise UserError(
@@ -69,6 +70,17 @@ def sharers(config: TrainConfig) -> str | None:
     if parts == 1:
         return f"{devices} devices" if devices > 1 else None
     return f"{parts} parts on each of {devices} devices" if devices > 1 else f"{parts} parts"
+
+
+def _other_devices(config: TrainConfig) -> str:
+    """The nearest numbers of devices, on all machines together, that can share the batch; "" where one has it all."""
+    devices, size, parts = config.trainer.world_size, config.data.batch_size, config.trainer.accumulate
+    able = [count for count in range(1, size // parts + 1) if size % (count * parts) == 0]
+    nearest = [max((count for count in able if count < devices), default=0)]
+    nearest.append(min((count for count in able if count > devices), default=0))
+    if devices == 1 or not any(nearest):
+        return ""
+    return f", or train on {' or '.join(map(str, filter(None, nearest)))} devices (a run that goes on keeps its batch)"
 
 
 def in_parts(implementation: type[Classifier], parts: int) -> type[Classifier]:

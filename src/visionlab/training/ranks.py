@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -21,18 +22,17 @@ from pathlib import Path
 from types import TracebackType
 
 import torch
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from lightning.fabric.strategies.launchers.subprocess_script import _basic_subprocess_cmd
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from visionlab.config.train import TrainConfig
-from visionlab.errors import InterruptedRun, PrunedRun, RankError
+from visionlab.errors import KILLED, InterruptedRun, PrunedRun, RankError, UserError
 from visionlab.tracking.run import Run
 from visionlab.training import launch
-from visionlab.training.failures import Failures, describe, is_consequence
+from visionlab.training.failures import Failures, death_of, describe, is_consequence
 from visionlab.training.interruption import Interruption
 from visionlab.training.lifeline import LOOPBACK, Hub, Line, Message
-from visionlab.training.rendezvous import use_address_of_step
+from visionlab.training.rendezvous import make_store, use_address_of_step
 
 ARRIVAL_SECONDS = 300.0  # for all processes to start and import their libraries
 NEWS_SECONDS, SIGTERM_SECONDS = 5.0, 1.0  # to hear of another process that an error or a signal may be due to
@@ -93,12 +93,17 @@ class Ranks:
         if error is None and self._launch.rank == 0 and self._hub is not None and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
-    def settings(self) -> tuple[TrainConfig, Run | None]:
-        """The others: the settings that rank 0 has come to, and the run to go on with, None for a new one."""
+    def settings(self) -> tuple[TrainConfig, Run | None, Run | None]:
+        """The others: what rank 0 has come to. They wait for as long as it lives, whatever it fetches or computes.
+
+        Returns:
+            The settings, the run to go on with, None for a new one, and the run that a new one is to come out like.
+        """
         self._told.wait()
-        folder = self._begin["run"]
-        run = None if folder is None else Run(Path(folder))
-        return TrainConfig.model_validate(json.loads(self._begin["settings"])), run
+        run, reproduces = (
+            None if self._begin[name] is None else Run(Path(self._begin[name])) for name in ("goes_on", "reproduces")
+        )
+        return TrainConfig.model_validate(json.loads(self._begin["settings"])), run, reproduces
 
     @contextlib.contextmanager
     def ended_by(self, end: Callable[[BaseException | None], None]) -> Iterator[None]:
@@ -113,26 +118,35 @@ class Ranks:
         else:
             self._settle(None)
 
-    def start(self, config: TrainConfig, run: Run | None) -> None:
+    def start(self, config: TrainConfig, run: Run | None, goes_on: bool = False, reproduces: Run | None = None) -> None:
         """Rank 0: start the other processes, unless they are there, and let them begin, with these settings.
 
         Args:
-            run: to go on with, None for a new one.
+            run: that is begun, or gone on with; None in the others.
+            reproduces: the run that a new one is to come out like.
 
         Until then they wait, so that what is fetched or computed once is there when they look for it.
         """
         settings = config.trainer
         if not self.leads or settings.strategy == "ddp_fork":
             return
-        if not self._launch.is_external:
+        if not self._launch.is_external and (settings.world_size > 1 or settings.strategy == "ddp"):
             self._start(settings.world_size)
         if self._hub is not None:
             self._hub.say(
-                {"settings": config.model_dump_json(), "run": None if run is None else str(run.path.absolute())}
+                {
+                    "settings": config.model_dump_json(),
+                    "run": _folder(run),
+                    "goes_on": _folder(run if goes_on else None),
+                    "reproduces": _folder(reproduces),
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                }
             )
 
     def _start(self, world_size: int) -> None:
-        os.environ |= {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(find_free_network_port())}
+        self._store = make_store()
+        os.environ |= {"MASTER_ADDR": LOOPBACK, "MASTER_PORT": str(self._store.port)}
         if world_size == 1:
             return
         hub = self._open(LOOPBACK, world_size)
@@ -147,16 +161,23 @@ class Ranks:
         # torchrun has a store already; torch goes on with the one that is made here
         makes_store = self.leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
         wait = timedelta(seconds=ARRIVAL_SECONDS)
-        self._store = TCPStore(
-            host, port, is_master=makes_store, timeout=wait, wait_for_workers=False, multi_tenant=True
-        )
         key = f"visionlab/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{next(_launches)}"
-        if self.leads:
-            hub = self._open(LOOPBACK if self._launch.nodes == 1 else host, self._launch.world_size)
-            self._store.set(key, hub.address)
-        else:
-            address = self._store.get(key).decode()
-            self._line = Line(address, self._launch.rank, self._hear, self._leave_alone)
+        try:
+            self._store = TCPStore(
+                host, port, is_master=makes_store, timeout=wait, wait_for_workers=False, multi_tenant=True
+            )
+            if self.leads:
+                hub = self._open(LOOPBACK if self._launch.nodes == 1 else host, self._launch.world_size)
+                self._store.set(key, hub.address)
+            else:
+                address = self._store.get(key).decode()
+                self._line = Line(address, self._launch.rank, self._hear, self._leave_alone)
+        except torch.distributed.DistError as error:
+            said = str(error).partition("\n")[0]
+            raise UserError(
+                f"rank {self._launch.rank}: expected to meet the other processes at {host}:{port}, met none ({said}); "
+                "see what they say, and that nothing else has that port"
+            ) from None
 
     # rank 0
 
@@ -263,9 +284,24 @@ class Ranks:
 
     def _leave_alone(self) -> None:
         """End this process when rank 0 is gone, unless it does so itself."""
+        with contextlib.suppress(OSError, UserError):  # of the disk; this process ends all the same
+            self._say_for_rank_0()
         self._dismissed.set()
         if not self._leaving.wait(ALONE_SECONDS):
             os._exit(self._exit_code)
+
+    def _say_for_rank_0(self) -> None:
+        """Write the run's last word where rank 0 has died without one.
+
+        Whoever comes first of those on its machine does so: there alone it is certain that it is gone, and that a
+        lock which it held is free.
+        """
+        if self._begin.get("run") is None or self._begin["host"] != socket.gethostname():
+            return
+        run = Run(Path(self._begin["run"]))
+        death = death_of(self._begin["pid"]) if run.status() == "RUNNING" else None
+        if death is not None and run.mark_if_abandoned(error := RankError(0, KILLED, death)):
+            print(f"visionlab: {error}", file=sys.__stderr__, flush=True)
 
     def _say_how_it_ends(self, line: Line, error: BaseException | None) -> None:
         """Tell rank 0; in a failure wait until that has done its part, as torchrun and srun end all when one has."""
@@ -276,3 +312,7 @@ class Ranks:
         line.say(describe(error))
         self._dismissed.wait(LAST_SECONDS)
         os._exit(error.exit_code if isinstance(error, InterruptedRun) else 1)
+
+
+def _folder(run: Run | None) -> str | None:
+    return None if run is None else str(run.path.absolute())

@@ -277,14 +277,13 @@ class Recording:
         elif isinstance(error, InterruptedRun):
             self.journal.append("status", status="KILLED", tags={"signal": error.signal.name})
         else:
-            kind, details = type(error).__name__, "".join(traceback.format_exception(error))
-            tags = {"error.message": str(error)[:1000]}
             if isinstance(error, RankError):
-                kind, details = error.kind, error.details or f"{error}\n"
-                tags["error.rank"] = str(error.rank)
+                tags, details = error.tags, error.details or f"{error}\n"
+            else:
+                tags = {"error.class": type(error).__name__, "error.message": str(error)[:1000]}
+                details = "".join(traceback.format_exception(error))
             (self.run.path / "traceback.txt").write_text(details, encoding="utf-8")
             self.journal.append("artifact", file="traceback.txt")
-            tags["error.class"] = kind
             self.journal.append("status", status="FAILED", tags=tags)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from lightning.fabric.plugins import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from visionlab.config.trainer import TrainerConfig
 from visionlab.training import launch
+from visionlab.training.lifeline import LOOPBACK
 
 FIRST_PORT, PORTS = 15_000, 10_000
 
@@ -63,6 +66,19 @@ class Started(ClusterEnvironment):
 def environment(config: TrainerConfig) -> ClusterEnvironment:
     """What tells Lightning of the processes; those of ddp_fork it makes itself."""
     return LightningEnvironment() if config.strategy == "ddp_fork" else Started(config)
+
+
+def make_store() -> TCPStore:
+    """What the processes that visionlab starts on this machine meet at, for as long as it is kept.
+
+    Torch goes on with it where it finds one in its own process, so nobody can take its port in between. It asks for no
+    password, so it is not to be reached from elsewhere.
+    """
+    listener = socket.create_server((LOOPBACK, 0))
+    port = listener.getsockname()[1]
+    return TCPStore(
+        LOOPBACK, port, is_master=True, wait_for_workers=False, multi_tenant=True, master_listen_fd=listener.detach()
+    )
 
 
 def use_address_of_step() -> None:
