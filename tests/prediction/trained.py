@@ -28,7 +28,7 @@ SETTINGS = {
     "plain": [*PETS, "model=cnn", "model.width=4"],
     "cropped": [
         *(*PETS, "model=cnn", "model.width=4"),
-        *("data.cache_size=20", "task.test_time_flip=true", "trainer.channels_last=true"),
+        *("data.cache_size=20", "task.test_time=flip", "trainer.channels_last=true"),
     ],
     "grey": [*PETS, "data.color=grey", "model=resnet", "model.depth=20", "model.width=4"],
     "digits": ["experiment=digits", "data.fraction=0.3", "model.width=4"],

@@ -77,7 +77,7 @@ class EffectConfig(Section):
         return self
 
 
-FigureKind = Literal["curves", "lines", "bars", "network", "surface", "regions", "updates"]
+FigureKind = Literal["curves", "lines", "bars", "network", "surface", "regions", "updates", "layers", "profile"]
 
 
 class FigureConfig(Section):

@@ -36,6 +36,19 @@ class CnnConfig(ModelConfig):
     dropout: float = Field(0.0, ge=0, lt=1, description="before the last layer")
 
 
+class CifarNetConfig(ModelConfig):
+    """The network of the fastest CIFAR-10 recipes (Jordan 2024)."""
+
+    implementation: ClassVar[str] = "visionlab.models.cifarnet:CifarNet"
+
+    name: Literal["cifarnet"] = "cifarnet"
+    widths: tuple[Annotated[int, Field(ge=4)], ...] = Field(
+        (64, 256, 256), min_length=1, max_length=4, description="channels of each stage"
+    )
+    depth: int = Field(2, ge=1, le=8, description="convolutions in a stage")
+    residual: bool = Field(False, description="add what leaves a stage's first convolution to what leaves its last")
+
+
 class ResNetConfig(ModelConfig):
     """The ResNets for small images (He et al. 2016, section 4.2; depth 18 and 34 with the stem for 32x32)."""
 
@@ -102,5 +115,6 @@ class PretrainedConfig(ModelConfig):
 
 # Register a model here.
 ModelChoice = Annotated[
-    CnnConfig | ResNetConfig | MlpConfig | PerceptronConfig | PretrainedConfig, Field(discriminator="name")
+    CnnConfig | CifarNetConfig | ResNetConfig | MlpConfig | PerceptronConfig | PretrainedConfig,
+    Field(discriminator="name"),
 ]

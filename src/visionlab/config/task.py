@@ -16,7 +16,11 @@ class TaskConfig(Component):
     l1: float = Field(
         0.0, ge=0, description="add to the training loss this times the sum of all absolute weights but biases'"
     )
-    test_time_flip: bool = Field(False, description="test on the mean of the logits of each image and its mirror image")
+    test_time: Literal["none", "flip", "flip_crops"] = Field(
+        "none",
+        description="test on the mean of the logits of each image and its mirror image, or also of those moved a pixel "
+        "(Jordan 2024, section 3.5)",
+    )
 
 
 class ClassifierConfig(TaskConfig):

@@ -45,6 +45,12 @@ class TrainerConfig(Section):
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="decay per step of the averaged weights that are tested"
     )
+    lookahead: int | None = Field(
+        None,
+        ge=1,
+        description="steps after which the network goes back to weights that follow it slowly (Zhang et al. 2019); "
+        "these are tested",
+    )
     early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a gain")
     val_every: int = Field(1, ge=1, description="epochs from one validation to the next; the last is validated anyway")
     log_every: int = Field(10, ge=1, description="steps from one write of the training curve to the next")
@@ -54,6 +60,12 @@ class TrainerConfig(Section):
     def world_size(self) -> int:
         """Processes that train together, of a resolved configuration."""
         return int(self.devices) * (1 if self.num_nodes == "auto" else self.num_nodes)
+
+    @model_validator(mode="after")
+    def _one_kind_of_slow_weights(self) -> TrainerConfig:
+        if self.ema_decay is not None and self.lookahead is not None:
+            raise ValueError("lookahead: expected none with ema_decay, as both choose the weights that are tested")
+        return self
 
     @model_validator(mode="after")
     def _half_precision_needs_a_gpu(self) -> TrainerConfig:

@@ -26,10 +26,8 @@ import torch
 from torch import Tensor, nn
 
 from visionlab.config.model import CnnConfig
-from visionlab.models.layers import GROUPS, activation
-
-PATCH = 2
-WHITENING_EPS = 5e-4
+from visionlab.models.layers import GROUPS, activation, pass_through_
+from visionlab.models.whitening import PATCH, whitening_filters
 
 
 class CNN(nn.Module):
@@ -65,19 +63,8 @@ class CNN(nn.Module):
 
     @torch.no_grad()
     def initialize(self, images: Tensor) -> None:
-        """Set the whitening filters: the eigenvectors of the patches' covariance, scaled to unit variance, and negated.
-
-        Args:
-            images: (N, C, H, W) normalised training images.
-        """
-        channels = images.shape[1]
-        height, width = images.shape[2] - PATCH + 1, images.shape[3] - PATCH + 1
-        shifted = [images[:, :, i : i + height, j : j + width] for i in range(PATCH) for j in range(PATCH)]
-        patches = torch.stack(shifted, dim=2).flatten(1, 2).flatten(2)  # (N, C * 4, h * w)
-        covariance = (patches @ patches.mT).mean(dim=0) / (height * width)
-        values, vectors = torch.linalg.eigh(covariance.double().cpu())
-        filters = (vectors / (values + WHITENING_EPS).sqrt()).T.flip(0).reshape(-1, channels, PATCH, PATCH)
-        self.whiten.weight.copy_(torch.cat([filters, -filters]))
+        """Set the whitening filters from normalised training images (N, C, H, W)."""
+        self.whiten.weight.copy_(whitening_filters(images))
 
 
 class Shift(nn.Module):
@@ -105,14 +92,13 @@ def _stage(channels: int, width: int, config: CnnConfig) -> nn.Sequential:
 def _convolution(channels: int, width: int, kernel: int, stride: int) -> nn.Conv2d:
     """A convolution whose first filters pass their channel through (averaged over 2x2 where the kernel is even)."""
     layer = nn.Conv2d(channels, width, kernel, stride, padding=1, bias=False)
+    if kernel % 2:
+        pass_through_(layer.weight)
+        return layer
     with torch.no_grad():
         for i in range(min(channels, width)):
-            if kernel % 2:
-                layer.weight[i] = 0
-                layer.weight[i, i, kernel // 2, kernel // 2] = 1
-            else:
-                layer.weight[i] *= 0.3
-                layer.weight[i, i, 1:3, 1:3] = 0.25
+            layer.weight[i] *= 0.3
+            layer.weight[i, i, 1:3, 1:3] = 0.25
     return layer
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from visionlab.config.model import Activation
 
@@ -22,3 +23,12 @@ GROUPS = 8  # of channels that are normalised together, where their number allow
 def activation(name: Activation) -> nn.Module:
     """The activation function of that name, as a layer."""
     return _ACTIVATIONS[name]()
+
+
+@torch.no_grad()
+def pass_through_(weight: Tensor) -> None:
+    """Have the first filters (O, I, 3, 3) of a convolution pass their channel through, the others stay."""
+    middle = weight.shape[-1] // 2
+    for i in range(min(weight.shape[:2])):
+        weight[i] = 0
+        weight[i, i, middle, middle] = 1

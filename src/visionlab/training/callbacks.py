@@ -131,6 +131,8 @@ class TrainingCurve(Callback):
         self._log(trainer, found | {"epoch": trainer.current_epoch + 1})
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)  # steps are under way that the host has only asked for
         self.seconds = self.elapsed
 
     def state_dict(self) -> dict[str, Any]:

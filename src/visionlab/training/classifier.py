@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from visionlab.config.adapt import AdaptConfig
 from visionlab.config.optimizer import OptimizerChoice, ScheduleChoice
@@ -72,9 +73,21 @@ class Classifier(pl.LightningModule):
         return torch.stack([weight.float().abs().sum() for weight in weights]).sum()
 
     def predict(self, images: Tensor) -> Tensor:
-        """Logits (B, K) as they are tested: with `test_time_flip` the mean over each image and its mirror image."""
-        logits: Tensor = self(images)
-        return (logits + self(images.flip(-1))) / 2 if self.config.test_time_flip else logits
+        """Logits (B, K) as they are tested: with `test_time` the mean over several views of each image."""
+        if self.config.test_time == "none":
+            logits: Tensor = self(images)
+            return logits
+        mean = self._both_ways(images)
+        if self.config.test_time == "flip":
+            return mean
+        wide, (height, width) = pad(images, (1, 1, 1, 1), mode="reflect"), images.shape[-2:]
+        moved = [self._both_ways(wide[:, :, by : by + height, by : by + width]) for by in (0, 2)]
+        return mean / 2 + (moved[0] + moved[1]) / 4
+
+    def _both_ways(self, images: Tensor) -> Tensor:
+        """The mean of the logits (B, K) of images and their mirror images."""
+        logits: Tensor = (self(images) + self(images.flip(-1))) / 2
+        return logits
 
     def on_validation_epoch_start(self) -> None:
         self.metrics.reset()

@@ -31,6 +31,7 @@ def adapt(config: TrainConfig) -> TrainConfig:
             "val_every": OVERFIT_EPOCHS if config.debug == "overfit" else 1,
             "early_stopping": None,
             "ema_decay": None if config.debug == "overfit" else trainer.ema_decay,
+            "lookahead": None if config.debug == "overfit" else trainer.lookahead,
             "log_every": 1,
         }
     )

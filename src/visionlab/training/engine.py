@@ -8,7 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab.config.train import TrainConfig
@@ -20,6 +20,7 @@ from visionlab.tracking.run import Run
 from visionlab.tracking.start import name_start
 from visionlab.training import checkpoint_file, checkpoints, hardware, launch, parts, requeue
 from visionlab.training.adaptation import Freezing, frozen_stages
+from visionlab.training.averaging import MovingAverage
 from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData, SeedSteps, StartShipping, ValidateLast
 from visionlab.training.checkpoint_file import HashedCheckpointIO
@@ -31,6 +32,7 @@ from visionlab.training.diagnostics import Diagnostics
 from visionlab.training.features import CacheFeatures
 from visionlab.training.interruption import Interruption, TakeOver
 from visionlab.training.latency import latency_ms
+from visionlab.training.lookahead import Lookahead
 from visionlab.training.progress import Progress
 from visionlab.training.pruning import Pruning
 from visionlab.training.quiet import quieten
@@ -39,6 +41,7 @@ from visionlab.training.recording import Recording
 from visionlab.training.rendezvous import environment
 from visionlab.training.results import KeepScores, KeepValidation
 from visionlab.training.starting import initialize
+from visionlab.training.warm_up import WarmUp
 
 
 def train(
@@ -273,6 +276,10 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
         recording.curve,
         Progress(recording.curve),
     ]
+    if settings.lookahead is not None:
+        callbacks.append(Lookahead(settings.lookahead))
+    if settings.compile and settings.world_size == 1:
+        callbacks.append(WarmUp(bool(settings.channels_last)))
     if config.adapt.cache_features and config.debug is not True:  # of which one batch alone is wanted
         callbacks.append(CacheFeatures(config))
     if config.debug == "profile":
@@ -284,7 +291,7 @@ def _callbacks(config: TrainConfig, recording: Recording) -> list[Callback]:
     if recording.member is not None:
         callbacks.append(Pruning(recording.run))
     if settings.ema_decay is not None:
-        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
+        callbacks.append(MovingAverage(decay=settings.ema_decay))
     if settings.early_stopping is not None:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=settings.early_stopping))
     return callbacks

@@ -1,0 +1,86 @@
+"""Warming up leaves no trace: the run comes out the same to the last bit, and its clock has not begun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from visionlab.config.load import load_train_config
+from visionlab.training import checkpoint_file, engine
+from visionlab.training.classifier import Classifier
+from visionlab.training.warm_up import WarmUp
+
+CONFIG = [
+    "experiment=digits",
+    "model.width=4",
+    "data.fraction=0.2",
+    "data.augment.translate=1",
+    "trainer.max_epochs=2",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "tracking=off",
+    "tracking.figures=false",
+]
+
+
+def trained(monkeypatch: pytest.MonkeyPatch, *callbacks: Callback) -> dict[str, torch.Tensor]:
+    usual = engine._callbacks
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), *callbacks])
+        run = engine.train(load_train_config(CONFIG))
+    assert run is not None
+    content: dict[str, torch.Tensor] = checkpoint_file.read(run.checkpoints / "last.ckpt")["state_dict"]
+    return content
+
+
+def test_a_run_that_was_warmed_up_comes_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+
+    class Counting(Callback):
+        def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            pl_module.register_forward_hook(lambda *_: passes.append(pl_module.training))
+
+    without, warmed = trained(monkeypatch), trained(monkeypatch, Counting(), WarmUp(channels_last=False))
+    assert passes[:4] == [True, False, True, False]  # forward in training and in evaluation, before the first step
+    for name, weight in without.items():
+        assert torch.equal(weight, warmed[name]), name
+
+
+@pytest.mark.parametrize(("words", "warmed"), [(["trainer.compile=true"], True), ([], False)])
+def test_compiled_networks_are_warmed_up(words: list[str], warmed: bool) -> None:
+    config = load_train_config([*CONFIG, *words])
+    config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"devices": 1, "num_nodes": 1})})
+    found = engine._callbacks(config, _recording())
+    assert any(isinstance(one, WarmUp) for one in found) is warmed
+
+
+def _recording() -> Any:
+    from types import SimpleNamespace
+
+    from visionlab.training.callbacks import TrainingCurve
+    from visionlab.training.divergence import Divergence
+
+    divergence = Divergence("stop", 10)
+    return SimpleNamespace(
+        divergence=divergence, curve=TrainingCurve(10, divergence), run=None, journal=None, shipper=None, member=None
+    )
+
+
+def test_views_of_an_image_are_averaged_as_the_recipe_does() -> None:
+    config = load_train_config(["experiment=digits", "task.test_time=flip_crops"])
+    module = Classifier(
+        config.task, torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(36, 3)), torch.nn.CrossEntropyLoss(),
+        config.optimizer, config.schedule, 3,
+    )  # fmt: skip
+    images = torch.randn(4, 1, 6, 6)
+    wide = torch.nn.functional.pad(images, (1, 1, 1, 1), mode="reflect")
+    views = [images, wide[..., :6, :6], wide[..., 2:, 2:]]
+    logits = [(module(view) + module(view.flip(-1))) / 2 for view in views]
+    expected = 0.5 * logits[0] + 0.25 * logits[1] + 0.25 * logits[2]
+    torch.testing.assert_close(module.predict(images), expected)
+    module.config = config.task.model_copy(update={"test_time": "flip"})
+    torch.testing.assert_close(module.predict(images), logits[0])
