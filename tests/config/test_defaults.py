@@ -10,16 +10,18 @@ import pytest
 from tests.config.mistakes import lines
 from visionlab.config.load import load_train_config
 
+MODEL_FILES = "cifarnet, cnn, mlp, perceptron, pretrained, resnet"
+
 MODEL = "model: expected"
 
 
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ("override /model: cnnn", f"{MODEL} one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn?"),
+        ("override /model: cnnn", f"{MODEL} one of {MODEL_FILES}, given 'cnnn'; did you mean cnn?"),
         (
             "optional override /model: cnnn",
-            f"{MODEL} one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn?",
+            f"{MODEL} one of {MODEL_FILES}, given 'cnnn'; did you mean cnn?",
         ),
         ("/model: resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model: resnet`"),
         ("/model/resnet", f"{MODEL} `override /model: …`, as there is a choice to override, given `/model/resnet`"),
@@ -32,7 +34,8 @@ MODEL = "model: expected"
         ("mine", "defaults: expected files that do not build on themselves, given `mine`"),
         (
             "nothing",
-            "experiment: expected one of catdog_cnn, catdog_transfer, cifar10_cnn, cifar10_finetune, cifar10_resnet18, "
+            "experiment: expected one of catdog_cnn, catdog_transfer, cifar10_94, cifar10_96, "
+            "cifar10_cnn, cifar10_finetune, cifar10_resnet18, "
             "cifar10_transfer, digits, mine, given 'nothing'",
         ),
         ("3", "defaults: expected a list with entries such as `override /model: cnn`, given `3`"),
@@ -46,7 +49,7 @@ def test_a_mistake_is_named_with_file_and_line(entry: str, line: str, experiment
 def test_a_group_that_there_is_not(experiment: Callable[[str], None]) -> None:
     experiment("defaults:\n  - override /modle: cnn")
     (found,) = lines("experiment=mine")
-    assert found.startswith("modle: expected one of data, experiment, gather, lab, loss, model, ")
+    assert found.startswith("modle: expected one of data, diagnostics, experiment, gather, lab, loss, model, ")
     assert found.endswith("given `override /modle: cnn`; did you mean model? [conf/experiment/mine.yaml:3]")
 
 
@@ -62,8 +65,7 @@ def test_all_mistakes_are_named_also_in_files_that_are_built_on(conf: Path, expe
     experiment("defaults:\n  - below\n  - override /model: cnnn\n  - override /optimizer: adam")
     assert lines("experiment=mine", "trainer.precision=1,2") == [
         "trainer.precision: expected one value, given 1,2; `visionlab grid` tries several [command line]",
-        "model: expected one of cnn, mlp, perceptron, pretrained, resnet, given 'cnnn'; did you mean cnn? "
-        "[conf/experiment/mine.yaml:4]",
+        f"model: expected one of {MODEL_FILES}, given 'cnnn'; did you mean cnn? [conf/experiment/mine.yaml:4]",
         "optimizer: expected one of adamw, muon, sgd, given 'adam'; did you mean adamw? [conf/experiment/mine.yaml:5]",
         "loss: expected one of cross_entropy, focal, logit_adjusted, perceptron, given 'focl'; did you mean focal? "
         "[conf/experiment/below.yaml:2]",

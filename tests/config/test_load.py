@@ -14,22 +14,25 @@ from visionlab.config.load import change_config, dump_config, load_train_config,
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, UserError
 
+MODEL_FILES = "cifarnet, cnn, mlp, perceptron, pretrained, resnet"
+MODELS = "cnn, cifarnet, resnet, mlp, perceptron, pretrained"
+
 
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
         ("trainer.max_epoch=3", ["trainer.max_epoch", "given 3", "trainer.max_epochs", "command line"]),
         ("optimizer.lr=abc", ["optimizer.lr", "expected a number above 0", "given 'abc'", "command line"]),
-        ("model=cnnn", ["model", "cnn, mlp, perceptron, pretrained, resnet", "given 'cnnn'", "did you mean cnn?", "command line"]),
+        ("model=cnnn", ["model", MODEL_FILES, "given 'cnnn'", "did you mean cnn?", "command line"]),
         ("+model.wdth=3", ["model.wdth", "given 3", "did you mean model.width?", "command line"]),
         ("++model.wdth=3", ["model.wdth", "did you mean model.width?"]),
         ("trainer.precision=bf17", ["trainer.precision", "bf16-mixed", "given 'bf17'", "command line"]),
         ("data.batch_size=0", ["data.batch_size", "a whole number of at least 1", "given 0", "command line"]),
         ("lr=0.1", ["lr", "did you mean optimizer.lr?"]),
-        ("model.name=cnnn", ["model.name", "cnn, resnet, mlp, perceptron, pretrained", "given 'cnnn'", "did you mean cnn?"]),
+        ("model.name=cnnn", ["model.name", MODELS, "given 'cnnn'", "did you mean cnn?"]),
         ("model.depth=18", ["model.depth", "a known setting", "given 18"]),
         ("optimizer.lr=0.1,0.2", ["optimizer.lr", "one value", "0.1,0.2; `visionlab grid` tries several"]),
-        ("study=digits", ["study", "expected one of data, experiment, loss", "given study=digits"]),
+        ("study=digits", ["study", "expected one of data, diagnostics, experiment, loss", "given study=digits"]),
         ("=3", ["=3", "expected key=value, given no key"]),
         ("~trainer.max_epochs", ["trainer.max_epochs", "something that a YAML file sets", "~trainer.max_epochs"]),
         ("cifar10", ["cifar10", "key=value", "did you mean data=cifar10?"]),

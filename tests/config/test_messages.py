@@ -17,6 +17,8 @@ from visionlab.config.load import check
 from visionlab.config.messages import explain
 from visionlab.errors import ConfigError
 
+MODELS = "cnn, cifarnet, resnet, mlp, perceptron, pretrained"
+
 UNKNOWN = "expected a known setting, given 3"
 
 
@@ -76,8 +78,8 @@ UNKNOWN = "expected a known setting, given 3"
         ("data.augment=[3]", "settings such as crop_scale, flip, translate", "[3]"),
         ("data.augment=null", "settings such as crop_scale, flip, translate", "null"),
         ("data.augment.randaugment=3", "settings such as ops, magnitude, or null", "3"),
-        ("model.name=resnett", "one of cnn, resnet, mlp, perceptron, pretrained", "'resnett'; did you mean resnet?"),
-        ("model.name=null", "one of cnn, resnet, mlp, perceptron, pretrained", "null"),
+        ("model.name=resnett", f"one of {MODELS}", "'resnett'; did you mean resnet?"),
+        ("model.name=null", f"one of {MODELS}", "null"),
         ("task.name=null", "classifier", "null"),
     ],
 )
@@ -121,10 +123,14 @@ def test_a_wrong_value_of_a_component(overrides: list[str], path: str, expected:
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["model.depth=20"], "model.depth: expected a known setting, given 20; depth is a setting of model=resnet"),
+        (
+            ["model.depth=20"],
+            "model.depth: expected a known setting, given 20; depth is a setting of model=cifarnet and model=resnet",
+        ),
         (
             ["model.depht=20"],
-            "model.depht: expected a known setting, given 20; did you mean model.depth, a setting of model=resnet?",
+            "model.depht: expected a known setting, given 20; did you mean model.depth, a setting of "
+            "model=cifarnet and model=resnet?",
         ),
         (
             ["optimizer=adamw", "optimizer.momentum=0.9"],
@@ -149,10 +155,8 @@ def test_an_unknown_setting(overrides: list[str], line: str) -> None:
 
 def test_what_is_missing_is_told_with_what_it_has_to_be() -> None:
     assert lines("data=folder") == ["data.root: expected text, given none [set it with data.root=…]"]
-    assert lines("~model") == ["model: expected one of cnn, resnet, mlp, perceptron, pretrained, given none [set it with model=…]"]
-    assert lines("~model.name") == [
-        "model.name: expected one of cnn, resnet, mlp, perceptron, pretrained, given none [set it with model.name=…]"
-    ]
+    assert lines("~model") == [f"model: expected one of {MODELS}, given none [set it with model=…]"]
+    assert lines("~model.name") == [f"model.name: expected one of {MODELS}, given none [set it with model.name=…]"]
 
 
 def test_a_file_that_names_a_choice_in_the_place_of_its_settings(experiment: Callable[[str], None]) -> None:
@@ -163,7 +167,7 @@ def test_a_file_that_names_a_choice_in_the_place_of_its_settings(experiment: Cal
     ]
     experiment("model: 3\ntrainer:\n  3: 4")
     assert lines("experiment=mine") == [
-        "model: expected one of cnn, resnet, mlp, perceptron, pretrained, given 3 [conf/experiment/mine.yaml:2]",
+        f"model: expected one of {MODELS}, given 3 [conf/experiment/mine.yaml:2]",
         "trainer.3: expected a known setting, given 3 [conf/experiment/mine.yaml:4]",
     ]
 
