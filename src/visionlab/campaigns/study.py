@@ -285,10 +285,10 @@ class Study:
 
     def _suggest(self, trial: optuna.Trial) -> Settings:
         """The trial's settings: those it was queued with, or new ones, each parameter after those it depends on."""
-        queued = self._storage.get_trial(trial._trial_id).system_attrs.get(QUEUED_WITH)
-        if queued is None:
+        if self._proposes:
             return suggest(trial, self._space)
         # proposals need not all have the same settings
+        queued = self._storage.get_trial(trial._trial_id).system_attrs[QUEUED_WITH]
         return suggest(trial, {path: parameter for path, parameter in self._space.items() if path in queued})
 
     def _settings(self, trial: FrozenTrial) -> Settings:
