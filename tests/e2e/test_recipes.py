@@ -54,16 +54,17 @@ def follow(blocks: list[tuple[str, str]], project: Path, home: Path) -> list[str
 
 
 def apply(difference: str, text: str) -> str:
-    """Put added lines above the removed line that comes next; the line after that one replaces it."""
+    """Put added lines above the next line that is there; where that one is removed, the line after it replaces it."""
     above: list[str] = []
     lines = iter(difference.splitlines())
     for line in lines:
         if line.startswith("+"):
             above.append(line[1:])
             continue
-        old = line.removeprefix("-")
+        old = line[1:]
+        new = next(lines)[1:] if line.startswith("-") else old
         assert text.count(old) == 1, old
-        text = text.replace(old, "\n".join([*above, next(lines).removeprefix("+")]))
+        text = text.replace(old, "\n".join([*above, new]))
         above = []
     assert not above
     return text

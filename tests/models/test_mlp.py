@@ -60,3 +60,44 @@ def test_memory_format_makes_no_difference() -> None:
     network = build(MlpConfig(hidden=(4,)), channels=3)
     images = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(network(images.to(memory_format=torch.channels_last)), network(images))
+
+
+def test_the_names_and_draws_of_the_default_network_are_those_of_linear_layers_in_a_row() -> None:
+    torch.manual_seed(0)
+    network = build(MlpConfig(hidden=(6, 6), dropout=0.5))
+    torch.manual_seed(0)
+    by_hand = {"body.1": nn.Linear(64, 6), "body.4": nn.Linear(6, 6), "head": nn.Linear(6, 10)}
+    state = network.state_dict()
+    assert list(state) == [f"{name}.{part}" for name in by_hand for part in ("weight", "bias")]
+    for name, layer in by_hand.items():
+        assert torch.equal(state[f"{name}.weight"], layer.weight)
+        assert torch.equal(state[f"{name}.bias"], layer.bias)
+    assert list(build(MlpConfig(hidden=(6, 6))).state_dict())[2] == "body.3.weight"
+
+
+@pytest.mark.parametrize(
+    ("norm", "kind"), [("batch", nn.BatchNorm1d), ("layer", nn.LayerNorm), ("group", nn.GroupNorm)]
+)
+def test_normalisation_stands_before_each_activation(norm: str, kind: type[nn.Module]) -> None:
+    network = build(MlpConfig.model_validate({"hidden": (24, 16), "norm": norm}))
+    kinds = [type(layer) for layer in network.body]
+    assert kinds == [nn.Flatten, *[nn.Linear, kind, nn.ReLU] * 2]
+    with torch.no_grad():
+        normal = network.body[:3](5 + 3 * torch.randn(50, 1, 8, 8))  # (B, 24)
+    taken = {"batch": normal, "layer": normal.T, "group": normal.view(50 * 8, 3).T}[norm]
+    torch.testing.assert_close(taken.mean(dim=0), torch.zeros(taken.shape[1]), atol=1e-4, rtol=0)
+    deviation = taken.std(dim=0, correction=0)
+    assert float(deviation.median()) == pytest.approx(1, abs=0.01)
+
+
+def test_a_shortcut_goes_around_the_layers_whose_widths_match_and_around_no_others() -> None:
+    network = build(MlpConfig(hidden=(6, 6, 5, 5), residual=True))
+    images = torch.randn(3, 1, 8, 8)
+    linear = [layer for layer in network.body.modules() if isinstance(layer, nn.Linear)]
+    assert [tuple(layer.weight.shape) for layer in linear] == [(6, 64), (6, 6), (5, 6), (5, 5)]
+    first = torch.relu(linear[0](images.flatten(1)))
+    second = first + torch.relu(linear[1](first))
+    third = torch.relu(linear[2](second))
+    fourth = third + torch.relu(linear[3](third))
+    torch.testing.assert_close(network(images), network.head(fourth))
+    assert [isinstance(layer, mlp.Residual) for layer in network.body] == [False] * 3 + [True] + [False] * 2 + [True]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from visionlab.tracking import journal, provenance
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -35,9 +38,57 @@ def test_the_interval_covers_the_median_19_times_in_20(bench_lib) -> None:  # ty
     assert covered >= 52
 
 
+def test_diagnostics_are_timed_in_steps_that_record_beside_steps_that_do_not(  # type: ignore[no-untyped-def]
+    bench_lib, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bench_diagnostics
+
+    monkeypatch.setattr(provenance, "write_code_state", lambda *_: [])
+    recorded, plain = bench_diagnostics.measure("digits", 4, "model=mlp", "model.hidden=[8]")
+    assert len(recorded) == len(plain) == 4
+    assert all(milliseconds > 0 for milliseconds in recorded + plain)
+    (file,) = (home / "runs").glob("*/metrics.jsonl")
+    found = [record for record in journal.read(file)[0] if "diagnostics/grad_norm/head" in record.get("values", {})]
+    counted = [record["step"] for record in found if record["step"] > bench_diagnostics.WARM_UP]
+    assert counted[:4] == [11, 14, 15, 18]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("bench_*[!b].py")), ids=lambda file: file.stem)
 def test_a_benchmark_says_how_it_is_used(script: Path) -> None:
     done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"scripts/{script.name}" in done.stdout
+
+
+def test_a_reference_is_read_as_it_prints(bench_lib, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    import bench_cifar10
+
+    script = tmp_path / "record.py"
+    script.write_text('print("epoch 1: accuracy 0.51, 1.0 s")\nprint("accuracy 94.02 %, 2.59 seconds")\n')
+    arguments = Namespace(
+        reference=script, reference_seconds=bench_cifar10.SECONDS, reference_accuracy=bench_cifar10.ACCURACY
+    )
+    found = bench_cifar10.reference(arguments)
+    assert (found.accuracy, found.seconds) == (pytest.approx(0.9402), 2.59)
+    assert found.wall > 0
+    script.write_text('print("2.59 seconds")\n')
+    with pytest.raises(SystemExit, match="nothing that it prints is found by --reference-accuracy"):
+        bench_cifar10.reference(arguments)
+    script.write_text("raise OSError('no such network')\n")
+    with pytest.raises(SystemExit, match="exit code 1"):
+        bench_cifar10.reference(arguments)
+
+
+def test_the_bare_loop_is_the_same_recipe(bench_lib, home: Path) -> None:  # type: ignore[no-untyped-def]
+    """The same loader, seed and steps come to the same network, to the last image."""
+    import cifar10_arms
+
+    from visionlab.config.load import load_train_config
+    from visionlab.training.engine import train
+
+    words = ["experiment=digits", "model.width=4", "trainer.max_epochs=2", "data.val_fraction=0", "trainer.lookahead=5"]
+    words += ["trainer.accelerator=cpu", "tracking=off", "tracking.figures=false"]
+    run = train(load_train_config(words))
+    assert run is not None
+    assert cifar10_arms.bare(words).accuracy == run.report()["test"]["accuracy"]

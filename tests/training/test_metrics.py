@@ -119,6 +119,19 @@ def test_outputs_that_are_no_numbers_are_an_error_instead_of_class_0() -> None:
         score(logits, labels)
 
 
+def test_outputs_that_are_no_numbers_can_count_as_wrong() -> None:
+    logits = torch.eye(3)[torch.tensor([0, 0, 1, 2])]
+    logits[0], logits[3, 0] = float("nan"), float("inf")
+    metrics = ClassifierMetrics(torch.nn.CrossEntropyLoss(), 3, 5, None, broken_is_wrong=True)
+    metrics.update(logits, torch.tensor([0, 0, 1, 2]), torch.arange(4))
+    scores = metrics.compute()
+    assert scores.summary["accuracy"] == 0.5
+    # neither those of class 0 nor the others pass for right, and the loss says that something is amiss
+    assert scores.confusion.diagonal().tolist() == [1, 1, 0]
+    assert np.isfinite(scores.probabilities).all()
+    assert np.isnan(scores.summary["loss"])
+
+
 def test_reset_forgets_everything() -> None:
     logits, labels = predictions(30, 3)
     gathered = ClassifierMetrics(LOSS, 3, top_k=2, positive=None)

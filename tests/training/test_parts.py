@@ -91,6 +91,7 @@ def assert_alike(one: Run, other: Run, atol: float = 1e-5) -> None:
         [],
         ["optimizer=sgd", "trainer.gradient_clip=0.5", "trainer.ema_decay=0.9"],
         ["optimizer=muon"],
+        ["task.l1=0.01"],
         ["data.augment.mixup=0.4", "loss.label_smoothing=0.1", "loss.class_weights=balanced", "data.imbalance=4"],
         UNEQUAL,
         ["loss=focal", *UNEQUAL],
