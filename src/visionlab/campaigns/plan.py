@@ -133,8 +133,9 @@ def make_plan(kind: str, overrides: list[str]) -> Plan:
         none_given = f"{group}: expected one of {names}, given none [set it with {group}=…]"
         raise ConfigError(list(composed.mistakes) or [none_given])
     config = cast(AnyConfig, check(schema, composed))
-    rest = _with_its_own(config, rest)
-    _check_words(config, rest, axes)
+    words, rest = rest, _with_its_own(config, rest)
+    # what a lab itself says of all runs may vary among some of them
+    _check_words(config, words if isinstance(config, LabsConfig) else rest, axes)
     plan = _plan(config, rest, axes)
     _check_runs(plan)
     if plan.cells:

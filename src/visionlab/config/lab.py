@@ -77,7 +77,20 @@ class EffectConfig(Section):
         return self
 
 
-FigureKind = Literal["curves", "lines", "bars", "network", "surface", "regions", "updates", "layers", "profile"]
+FigureKind = Literal[
+    "curves",
+    "lines",
+    "bars",
+    "network",
+    "surface",
+    "regions",
+    "updates",
+    "layers",
+    "profile",
+    "recalls",
+    "confusions",
+    "averages",
+]
 
 
 class FigureConfig(Section):

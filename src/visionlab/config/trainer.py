@@ -40,7 +40,9 @@ class TrainerConfig(Section):
     compile: bool = Field(False, description="torch.compile the network; needs a C++ compiler on a CPU")
     gradient_clip: float | None = Field(None, gt=0, description="greatest norm of all gradients together")
     nonfinite: Literal["stop", "skip"] = Field(
-        "stop", description="what to do in a step whose loss is NaN or infinite: stop the run, or leave the step out"
+        "stop",
+        description="what to do in a step whose loss is NaN or infinite: stop the run, or leave the step out; in "
+        "validation images with such outputs then count as wrong",
     )
     ema_decay: float | None = Field(
         None, gt=0, lt=1, description="decay per step of the averaged weights that are tested"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,5 +58,4 @@ class Lab:
 
 def values(measure: str, runs: Sequence[Trained]) -> list[float]:
     """What some runs have measured; NaN for those that have not."""
-    found = (MEASURES[measure].of(one) for one in runs)
-    return [math.nan if value is None else value for value in found]
+    return MEASURES[measure].values(runs)

@@ -56,6 +56,8 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpe
         num_classes=num_classes,
         positive=datamodule.positive,
         adapt=config.adapt,
+        # who goes on after steps that are not finite wants to see how the run ends
+        broken_is_wrong=config.trainer.nonfinite == "skip",
     )
 
 

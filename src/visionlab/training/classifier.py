@@ -32,6 +32,7 @@ class Classifier(pl.LightningModule):
         num_classes: K.
         positive: of two classes, the label that rates are reported for.
         adapt: how the learning rates of the stages differ.
+        broken_is_wrong: whether an image whose logits are NaN or infinite counts as wrong, instead of as an error.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class Classifier(pl.LightningModule):
         num_classes: int,
         positive: int | None = None,
         adapt: AdaptConfig | None = None,
+        broken_is_wrong: bool = False,
     ) -> None:
         super().__init__()
         self.config = config
         self.network, self.loss = network, loss
         self.optimizer_config, self.schedule_config, self.adapt_config = optimizer, schedule, adapt
-        self.metrics = ClassifierMetrics(loss, num_classes, config.top_k, positive)
+        self.metrics = ClassifierMetrics(loss, num_classes, config.top_k, positive, broken_is_wrong)
         self.scores: Scores | None = None
 
     def forward(self, images: Tensor) -> Tensor:

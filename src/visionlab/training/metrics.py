@@ -52,6 +52,7 @@ class ClassifierMetrics(Metric):
         num_classes: K.
         top_k: also report top-k accuracy, where K > k.
         positive: of two classes, the label that rates are reported for.
+        broken_is_wrong: whether an image whose logits are NaN or infinite counts as wrong, instead of as an error.
     """
 
     full_state_update = False
@@ -59,10 +60,13 @@ class ClassifierMetrics(Metric):
     labels: list[Tensor]
     indices: list[Tensor]
 
-    def __init__(self, loss: nn.Module, num_classes: int, top_k: int, positive: int | None) -> None:
+    def __init__(
+        self, loss: nn.Module, num_classes: int, top_k: int, positive: int | None, broken_is_wrong: bool = False
+    ) -> None:
         super().__init__()
         self.loss = loss
         self.num_classes, self.positive = num_classes, positive
+        self.broken_is_wrong = broken_is_wrong
         self.top_k = top_k if num_classes > top_k else None
         self.add_state("logits", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
@@ -84,17 +88,22 @@ class ClassifierMetrics(Metric):
         """The scores of everything added since the last reset.
 
         Raises:
-            UserError: the network gave NaN or infinity; these would pass for predictions of class 0.
+            UserError: the network gave NaN or infinity, and such images are not to count as wrong; they would pass for
+                predictions of class 0.
         """
         logits, labels = _joined(self.logits), _joined(self.labels)
         # torchmetrics takes logits that happen to lie in 0…1 for probabilities: give it nothing but probabilities
         probabilities = logits.softmax(dim=1)
-        broken = int((~torch.isfinite(probabilities)).any(dim=1).sum())
-        if broken:
-            raise UserError(
-                f"the network's outputs: expected numbers, found NaN or infinity for {broken} of {len(labels)} images; "
-                "lower optimizer.lr, set trainer.gradient_clip, or use trainer.precision=32-true"
-            )
+        broken = (~torch.isfinite(probabilities)).any(dim=1)
+        if broken.any():
+            if not self.broken_is_wrong:
+                raise UserError(
+                    f"the network's outputs: expected numbers, found NaN or infinity for {int(broken.sum())} of "
+                    f"{len(labels)} images; "
+                    "lower optimizer.lr, set trainer.gradient_clip, or use trainer.precision=32-true"
+                )
+            wrong = torch.nn.functional.one_hot((labels + 1) % self.num_classes, self.num_classes)
+            probabilities = torch.where(broken.unsqueeze(1), wrong.to(probabilities), probabilities)
         confusion = multiclass_confusion_matrix(probabilities, labels, self.num_classes, validate_args=False).cpu()
         per_class = rates(confusion) | {"roc_auc": roc_auc(probabilities, labels, confusion)}
         summary = {"accuracy": int(confusion.trace()) / len(labels)}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
 STYLES = ("-", "--", "-.", ":")
 CHARACTERS = 36  # of a name that fit beside an axis
+CHARACTERS_PER_INCH, BESIDE = 11, 6  # of a name in a legend, and what its mark takes up
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
@@ -54,7 +55,11 @@ def legend(figure: Figure, name: str | None) -> None:
             named.setdefault(text, handle)
     if name is not None:
         handles, texts = [*named.values()], [*named]
-        figure.legend(handles, texts, title=name, alignment="left", loc="outside lower left", ncols=5, fontsize=10)
+        widest = max(map(len, texts), default=0) + BESIDE
+        columns = max(1, min(5, int(figure.get_figwidth() * CHARACTERS_PER_INCH / widest)))
+        figure.legend(
+            handles, texts, title=name, alignment="left", loc="outside lower left", ncols=columns, fontsize=10
+        )
 
 
 def titled(axis: str | None, label: str) -> str:

@@ -15,9 +15,19 @@ def _gap(run: Trained) -> float:
     return _fitted(run) - networks.accuracy(run, "val")
 
 
+def _final_gap(run: Trained) -> float | None:
+    training, validation = run.last("train/accuracy"), run.last("val/accuracy")
+    return None if training is None or validation is None else training - validation
+
+
 def _loss_gap(run: Trained) -> float | None:
     training, validation = run.last("train/loss"), run.last("val/loss")
     return None if training is None or validation is None else validation - training
+
+
+def _loss_rise(run: Trained) -> float | None:
+    curve = [value for _, value in run.curves.get("val/loss", ())]
+    return curve[-1] - min(curve) if curve else None
 
 
 def _parameters(run: Trained) -> float:
@@ -32,9 +42,11 @@ MEASURES = {
     # what is recorded in training is of augmented images, with dropout, and before the steps that follow
     "fitted": Measure("accuracy on the training images", _fitted, "share"),
     "gap": Measure("accuracy on training images less that on validation images", _gap, "share"),
+    "final_gap": Measure("accuracy in training less that in validation, at the end", _final_gap, "share"),
     "loss": Measure("validation loss at the end", lambda run: run.last("val/loss")),
     "training_loss": Measure("training loss at the end", lambda run: run.last("train/loss")),
     "loss_gap": Measure("validation loss less training loss", _loss_gap),
+    "loss_rise": Measure("rise of the validation loss from its minimum to the end", _loss_rise),
     "parameters": Measure("parameters", _parameters, "count"),
     "seconds": Measure("training time", lambda run: run.report.get("training_seconds"), "seconds"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,12 +21,20 @@ class Measure:
     Attributes:
         words: what it is, as in the middle of a sentence.
         of: finds it; None where the run has not measured it.
+        over: of measures that several runs have together: finds all of them, of runs that are compared.
         form: how it is written: as percent, plainly, by its order of magnitude, as a whole number, or as a time.
     """
 
     words: str
     of: Callable[[Trained], float | None]
     form: Form = "number"
+    over: Callable[[Sequence[Trained]], list[float]] | None = None
+
+    def values(self, runs: Sequence[Trained]) -> list[float]:
+        """What some runs have measured; NaN for those that have not."""
+        if self.over is not None:
+            return self.over(runs)
+        return [math.nan if (value := self.of(run)) is None else value for run in runs]
 
     def written(self, value: float) -> str:
         """A value in words."""
