@@ -56,7 +56,13 @@ def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
 
 def test_train_help_lists_the_choices(cli: Cli) -> None:
     said = cli("train", "--help").stdout
-    for words in ("experiment", "cifar10_cnn", "digits", "cifarnet, cnn, mlp, perceptron, pretrained, resnet", "adamw, muon, sgd"):
+    for words in (
+        "experiment",
+        "cifar10_cnn",
+        "digits",
+        "cifarnet, cnn, mlp, perceptron, pretrained, resnet",
+        "adamw, muon, sgd",
+    ):
         assert words in said
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from visionlab.labs.trained import Trained
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from visionlab.training.loading import LoadedRun
 
 KEPT = 4  # runs in memory
+PREFIX = "network."
 
 
 def load(trained: Trained) -> LoadedRun:
@@ -28,9 +29,15 @@ def _load(name: str) -> LoadedRun:
 
 def accuracy(trained: Trained, split: str) -> float:
     """The share of a split's images, not augmented, that the chosen network has right; dropout is off."""
+    return _accuracy(trained.run.id, split)
+
+
+@cache
+def _accuracy(name: str, split: str) -> float:
+    """Kept for good: several measures and pictures ask for it, and reading a data set takes long."""
     import torch
 
-    loaded = load(trained)
+    loaded = _load(name)
     right = seen = 0
     with torch.inference_mode():
         for batch in loaded.data.evaluation_loader(split, 1000):
@@ -40,6 +47,8 @@ def accuracy(trained: Trained, split: str) -> float:
 
 
 def parameters(trained: Trained) -> dict[str, Any]:
-    """The trainable weights of the chosen network by name."""
-    named = load(trained).module.network.named_parameters()
-    return {name: weight.detach() for name, weight in named if weight.requires_grad}
+    """The weights and statistics of the chosen network by name, read from its checkpoint alone."""
+    from visionlab.training import checkpoint_file
+
+    content = checkpoint_file.read(trained.run.checkpoint())["state_dict"]
+    return {name.removeprefix(PREFIX): tensor for name, tensor in content.items() if name.startswith(PREFIX)}
