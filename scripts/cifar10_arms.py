@@ -84,7 +84,7 @@ def bare(words: list[str]) -> Result:
                 schedule.step()
                 done += 1
                 if slow is not None:
-                    slow.follow(done)
+                    slow.follow(done, done % len(loader) == 0)
     assert done == steps
     return Result(_accuracy(config, datamodule, module, device), watch.seconds)
 

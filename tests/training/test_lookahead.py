@@ -19,17 +19,17 @@ ON = ("trainer.ema_decay=null", "trainer.lookahead=4")
 
 def test_slow_weights_follow_the_fast_ones_ever_more_slowly() -> None:
     network = torch.nn.Linear(2, 1, bias=False)
-    total, every = 12, 3
+    total, every, epoch = 12, 3, 7
     weights = SlowWeights(network, every, total)
     slow, fast = network.weight.detach().clone(), network.weight.detach().clone()
     for step in range(1, total + 1):
         with torch.no_grad():
             network.weight.add_(step)
         fast = fast + step
-        weights.follow(step)
+        weights.follow(step, ends_epoch=step == epoch)
         if step == total:
             fast = slow
-        elif step % every == 0:
+        elif step % every == 0 or step == epoch:
             slow = slow + (1 - DECAY**every * (step / total) ** 3) * (fast - slow)
             fast = slow
         torch.testing.assert_close(network.weight.detach(), fast)

@@ -19,7 +19,8 @@ DECAY = 0.95  # of a step at the end of training, by which the slow weights stay
 class SlowWeights:
     """Weights that follow those of a network.
 
-    Every `every` steps and in the last one the network is set to them, after they have moved: in step t of T by the
+    Every `every` steps, at the end of each epoch and in the last step the network is set to them, so that they are what
+    is validated and tested. Before that they have moved: in step t of T by the
     share 1 - DECAY^every (t / T)^3 of the way to the network's. In the last step they do not move any more. Running
     statistics of normalisation are averaged too.
 
@@ -38,10 +39,10 @@ class SlowWeights:
             self.tensors = [one.detach().clone() for one in fast]
 
     @torch.no_grad()
-    def follow(self, step: int) -> None:
+    def follow(self, step: int, ends_epoch: bool) -> None:
         """Take notice that a step was done; the first is 1."""
         is_last = step >= self._total
-        if step % self._every and not is_last:
+        if step % self._every and not ends_epoch and not is_last:
             return
         fast = self._fast()
         if not is_last:
@@ -54,7 +55,7 @@ class SlowWeights:
 
 
 class Lookahead(Callback):
-    """Gives a run slow weights, which are what is tested.
+    """Gives a run slow weights, which are what is validated and tested.
 
     Args:
         every: steps.
@@ -75,7 +76,7 @@ class Lookahead(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert self._slow is not None
-        self._slow.follow(trainer.global_step)
+        self._slow.follow(trainer.global_step, batch_idx + 1 == trainer.num_training_batches)
 
     def state_dict(self) -> dict[str, Any]:
         return {"slow": self._slow.tensors if self._slow is not None else self._restored}
