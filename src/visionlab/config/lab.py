@@ -157,9 +157,10 @@ class LabConfig(Section):
 
     @property
     def size_overrides(self) -> tuple[str, ...]:
-        """The overrides of all runs at the size that was chosen."""
+        """The overrides of all runs at the size that was chosen; its own take the place of the others."""
         added = self.full_overrides if self.full else self.tiny_overrides if self.tiny else ()
-        return (*self.overrides, *added)
+        replaced = {word.partition("=")[0] for word in added}
+        return (*(word for word in self.overrides if word.partition("=")[0] not in replaced), *added)
 
 
 def _selections(effect: EffectConfig) -> list[dict[str, tuple[str, ...]]]:
