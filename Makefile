@@ -76,7 +76,7 @@ ui: $(READY) ## the MLflow UI on the runs, on this machine only
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --max-worker-restart=0
 
 .PHONY: test
-test: $(READY) ## the tests: no network, no GPU, under 8 minutes on 2 cores; ARGS=--pdb
+test: $(READY) ## the tests: no network, no GPU; ten minutes on 2 cores; ARGS=--pdb
 	@$(PYTEST) -m "not slow" $(ARGS)
 
 .PHONY: test-slow
