@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+from functools import partial
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
 from bench_pipeline import Clock, Template
-from torch import Tensor
 
 from visionlab import project
 from visionlab.config.load import load_train_config
@@ -21,7 +21,7 @@ from visionlab.training.build import build_data, build_module, initialize_from_d
 from visionlab.training.classifier import Classifier
 from visionlab.training.lookahead import SlowWeights
 from visionlab.training.quiet import quieten
-from visionlab.training.warm_up import PASSES
+from visionlab.training.warm_up import warm_up
 
 
 class Result(NamedTuple):
@@ -62,7 +62,7 @@ def bare(words: list[str]) -> Result:
         network.to(memory_format=torch.channels_last)
     if config.trainer.compile:
         network.compile()
-        _warm_up(config, datamodule, module, device)
+        warm_up(module.train(), datamodule, partial(_autocast, config, device), bool(config.trainer.channels_last))
     loader = datamodule.train_dataloader()
     steps, done = config.trainer.max_epochs * len(loader), 0
     with Stopwatch(device) as watch:
@@ -168,21 +168,6 @@ def _parts(words: list[str]) -> tuple[TrainConfig, ImageDataModule[Any], Classif
     module = build_module(config, datamodule).to(device)
     datamodule.place(device, 0, 1, bool(config.trainer.channels_last))
     return config, datamodule, module, device
-
-
-def _warm_up(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier, device: torch.device) -> None:
-    """As a run of ours does it."""
-    before = {name: tensor.clone() for name, tensor in module.network.state_dict().items()}
-    size = (datamodule.train_batch_size, *datamodule.image_shape)
-    images, targets = torch.randn(size, device=device), torch.zeros(size[0], dtype=torch.long, device=device)
-    if config.trainer.channels_last:
-        images = images.to(memory_format=torch.channels_last)
-    for _ in range(PASSES):
-        with _autocast(config, device):
-            value: Tensor = module.loss(module.network(images), targets)
-        value.backward()
-    module.network.load_state_dict(before)
-    module.zero_grad()
 
 
 def _autocast(config: TrainConfig, device: torch.device) -> torch.autocast:

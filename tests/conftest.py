@@ -21,7 +21,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # small tensors: more threads would only wait for each other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# each process that a test starts would compile all of torch anew: 17 seconds instead of 5
+# each process that a test starts would compile all of torch anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

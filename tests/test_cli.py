@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from visionlab.cli import _parse
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 HEAVY = ("torch", "lightning", "torchmetrics", "mlflow", "sklearn", "matplotlib", "numpy")
@@ -52,6 +54,19 @@ def test_a_mistake_is_answered_with_one_line_and_code_2_before_torch_is_imported
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
     code, modules, said = heavy_modules_after(*arguments)
     assert (code, modules, said) == (0, set(), "")
+
+
+def test_an_option_may_stand_between_settings() -> None:
+    parsed = _parse(["tune", "study=digits", "--fresh", "study.trials=3"])
+    assert parsed.fresh
+    assert parsed.overrides == ["study=digits", "study.trials=3"]
+
+
+@pytest.mark.parametrize("words", [["tune", "--frsh", "study=digits"], ["doctor", "study=digits"]])
+def test_what_a_command_does_not_take_is_still_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _parse(words)
+    assert ended.value.code == 2
 
 
 def test_train_help_lists_the_choices(cli: Cli) -> None:

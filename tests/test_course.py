@@ -65,7 +65,7 @@ def test_pictures_of_labs_are_of_labs_that_the_course_does() -> None:
 
 @pytest.mark.parametrize("line", [*commands("train"), *commands("lr-find")])
 def test_a_training_run_of_the_course_can_be_configured(line: str) -> None:
-    load_train_config(shlex.split(line)[2:])
+    assert load_train_config(shlex.split(line)[2:]).name
 
 
 @pytest.mark.parametrize("line", [line for name in IMPLEMENTED for line in commands(name) if len(line.split()) > 2])
@@ -73,7 +73,7 @@ def test_a_campaign_of_the_course_can_be_planned(line: str) -> None:
     _, name, *words = shlex.split(line)
     if not any(word.startswith(("experiment=", "study=")) for word in words):
         words.append("experiment=digits")
-    make_plan(name, words)
+    assert make_plan(name, words).total > 0
 
 
 def test_every_command_and_target_exists() -> None:

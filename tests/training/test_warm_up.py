@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,9 +11,11 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from visionlab.config.load import load_train_config
+from visionlab.config.train import TrainConfig
 from visionlab.training import checkpoint_file, engine
+from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
-from visionlab.training.warm_up import WarmUp
+from visionlab.training.warm_up import PASSES, WarmUp, warm_up
 
 CONFIG = [
     "experiment=digits",
@@ -45,9 +48,31 @@ def test_a_run_that_was_warmed_up_comes_out_the_same(monkeypatch: pytest.MonkeyP
             pl_module.register_forward_hook(lambda *_: passes.append(pl_module.training))
 
     without, warmed = trained(monkeypatch), trained(monkeypatch, Counting(), WarmUp(channels_last=False))
-    assert passes[:4] == [True, False, True, False]  # forward in training and in evaluation, before the first step
+    # forward in training and in evaluation, before the first step
+    assert passes[: 2 * PASSES] == [True] * PASSES + [False] * PASSES
     for name, weight in without.items():
         assert torch.equal(weight, warmed[name]), name
+
+
+def test_layers_that_are_held_in_evaluation_stay_there() -> None:
+    config = load_train_config(CONFIG)
+    module, datamodule = _parts(config)
+    frozen = next(layer for layer in module.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+    module.train()
+    frozen.eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    random = torch.get_rng_state()
+    warm_up(module, datamodule, nullcontext, channels_last=False)
+    assert not frozen.training
+    assert module.network.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert all(weight.grad is None for weight in module.parameters())
+
+
+def _parts(config: TrainConfig) -> tuple[Classifier, Any]:
+    datamodule = build_data(config)
+    return build_module(config, datamodule), datamodule
 
 
 @pytest.mark.parametrize(("words", "warmed"), [(["trainer.compile=true"], True), ([], False)])

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from visionlab.commands.overrides import QUICK_START, add_overrides, with_quick_start
+from visionlab.training import launch
 
 if TYPE_CHECKING:
     from visionlab.config.train import TrainConfig
@@ -35,6 +36,10 @@ def run(arguments: argparse.Namespace) -> None:
         _go_on(begun)
         return
     config, is_quick_start = _config(arguments.overrides)
+    here = launch.current()
+    if is_quick_start and here.rank == 0 and not here.is_external:
+        # nobody waits for this process yet: the answer need not come behind seconds of imports
+        config, is_quick_start = _quick_start(config, arguments.overrides), False
     # importing makes millions of objects that stay: collecting among them again and again takes a second
     gc.disable()
     from visionlab.training.engine import train

@@ -11,29 +11,14 @@ from visionlab.config.base import Section
 Choice = str | int | float | bool | None | tuple[Any, ...]
 
 
-def _texts(content: Any) -> Any:
-    """Labels are texts, also those that YAML takes for numbers."""
-    if isinstance(content, dict):
-        return {_text(key): value for key, value in content.items()}
-    return content
-
-
-def _text(label: Any) -> Any:
-    return str(label) if isinstance(label, int | float) and not isinstance(label, bool) else label
-
-
 def _several(content: Any) -> Any:
     """One label stands for a list of one."""
     if not isinstance(content, dict):
         return content
-    return {
-        _text(axis): [_text(label) for label in (labels if isinstance(labels, list | tuple) else [labels])]
-        for axis, labels in content.items()
-    }
+    return {axis: labels if isinstance(labels, list | tuple) else [labels] for axis, labels in content.items()}
 
 
 Settings = dict[str, Choice]
-Labelled = Annotated[dict[str, Settings], BeforeValidator(_texts)]
 Label = str | float
 Selection = Annotated[
     dict[str, tuple[str, ...]],
@@ -45,7 +30,9 @@ class RunsConfig(Section):
     """Some of a lab's runs: every combination of one label of each axis, each with several seeds."""
 
     settings: Settings = Field({}, description="of all of them, by dotted path or group")
-    axes: dict[str, Labelled] = Field({}, description="what varies: by name of the axis and label, the settings")
+    axes: dict[str, dict[str, Settings]] = Field(
+        {}, description="what varies: by name of the axis and label, the settings"
+    )
     repeats: dict[str, Annotated[int, Field(ge=1)]] = Field(
         {"seed": 3}, description="settings that take the values 0, 1, … so many times, to see what is chance"
     )

@@ -19,7 +19,7 @@ class TaskConfig(Component):
     test_time: Literal["none", "flip", "flip_crops"] = Field(
         "none",
         description="test on the mean of the logits of each image and its mirror image, or also of those moved a pixel "
-        "(Jordan 2024, section 3.5)",
+        "(Jordan 2024)",
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from visionlab.labs import backprop
 from visionlab.labs.backprop import Array, Forward, Weights
 from visionlab.labs.trained import Trained
 from visionlab.tracking.run import Run
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def _work(folder: Path) -> Worked:
         raise UserError(f"{run.id}: expected the weights that the run began with, found others")
     batch = next(iter(data.evaluation_loader("train", 1000)))
     network = module.network.double()
-    start = _named(network.state_dict())
+    start = {name: array.copy() for name, array in _named(network.state_dict()).items()}
     # the gradients of the same loss by automatic differentiation
     loss = torch.nn.functional.cross_entropy(network(batch.images.double()), batch.targets)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -93,9 +98,9 @@ def _work(folder: Path) -> Worked:
     return Worked(activation, config.optimizer.lr, labels, start, passed, gradients, automatic, after)
 
 
-def _named(tensors: dict[str, object]) -> Weights:
+def _named(tensors: Mapping[str, Tensor]) -> Weights:
     """The four tensors of the network, in the order in which it computes."""
-    found: list[Array] = [np.array(tensor, dtype=np.float64) for tensor in tensors.values()]
+    found: list[Array] = [tensor.detach().double().numpy() for tensor in tensors.values()]
     if [one.ndim for one in found] != [2, 1, 2, 1]:
         raise UserError("expected a network with one hidden layer")
     return dict(zip(backprop.NAMES, found, strict=True))

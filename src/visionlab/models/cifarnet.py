@@ -13,9 +13,8 @@ For an image of 3x32x32 and 10 classes:
 | 64, 256, 256  |     2 | no       |  1,972,792 |   118,147,360 |
 | 128, 384, 512 |     3 | yes      |  9,918,776 |   451,967,264 |
 
-Source: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU", sections 2 and 3.2, and section 4 for the deeper
-one. Departures: the head is scaled as in the later Muon recipe (airbench94_muon), and the bias of the first layer is
-trained throughout instead of in the first epochs.
+Source: Jordan 2024, "94% on CIFAR-10 in 3.29 seconds on a single GPU". Departures: the head is scaled as in the later
+Muon recipe (airbench94_muon), and the bias of the first layer is trained throughout instead of in the first epochs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lookahead: slow weights that follow the fast ones, which begin anew from them every few steps.
 
 Papers: Zhang et al. 2019, Lookahead optimizer: k steps forward, 1 step back; Jordan 2024, "94% on CIFAR-10 in 3.29
-seconds on a single GPU", section 3.4, for slow weights that follow ever more slowly towards the end of training.
+seconds on a single GPU", for slow weights that follow ever more slowly towards the end of training.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class SlowWeights:
     """Weights that follow those of a network.
 
     Every `every` steps, at the end of each epoch and in the last step the network is set to them, so that they are what
-    is validated and tested. Before that they have moved: in step t of T by the
-    share 1 - DECAY^every (t / T)^3 of the way to the network's. In the last step they do not move any more. Running
-    statistics of normalisation are averaged too.
+    is validated and tested. Before that they have moved: in step t of T by the share 1 - DECAY^every (t / T)^3 of the
+    way to the network's. In the last step they do not move any more. Running statistics of normalisation are averaged
+    too.
 
     Args:
         network: whose weights they begin with.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,43 +17,59 @@ PASSES = 3  # before a compiled network has settled on its kernels
 
 
 class WarmUp(Callback):
-    """Passes images of noise forward and backward, in the shapes of training and validation, and leaves no trace.
-
-    Weights, statistics of normalisation, gradients and random numbers are afterwards what they were before. Only for
-    one process: joined gradients of several cannot be tried out.
+    """Warms a run up. Only for one process: joined gradients of several cannot be tried out.
 
     Args:
         channels_last: the memory format of the images.
     """
 
     def __init__(self, channels_last: bool) -> None:
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._channels_last = channels_last
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Classifier)
-        datamodule: ImageDataModule[Any] = trainer.datamodule  # type: ignore[attr-defined]
-        size = datamodule.train_batch_size // getattr(pl_module, "parts", 1)
-        devices = [pl_module.device] if pl_module.device.type == "cuda" else []
-        buffers = [buffer.clone() for buffer in pl_module.buffers()]
-        with torch.random.fork_rng(devices):
-            for _ in range(PASSES):
-                self._forward_backward(trainer, pl_module, datamodule, size)
-        for buffer, before in zip(pl_module.buffers(), buffers, strict=True):
-            buffer.copy_(before)
-        pl_module.zero_grad()
-        if pl_module.device.type == "cuda":
-            torch.cuda.synchronize(pl_module.device)
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        warm_up(pl_module, datamodule, trainer.precision_plugin.forward_context, self._channels_last)
 
-    def _forward_backward(
-        self, trainer: pl.Trainer, pl_module: Classifier, datamodule: ImageDataModule[Any], size: int
-    ) -> None:
-        images = torch.randn(size, *datamodule.image_shape, device=pl_module.device).to(memory_format=self._format)
-        targets = torch.arange(size, device=pl_module.device) % len(datamodule.classes)
-        with trainer.precision_plugin.forward_context():
-            loss = pl_module.loss(pl_module(images), targets)
-        loss.backward()
+
+def warm_up(
+    module: Classifier,
+    datamodule: ImageDataModule[Any],
+    precision: Callable[[], AbstractContextManager[Any]],
+    channels_last: bool,
+) -> None:
+    """Pass images of noise forward and backward, in the sizes of training and validation, and leave no trace.
+
+    Weights, statistics of normalisation, gradients, random numbers, and which layers are in training and which in
+    evaluation, are afterwards what they were before.
+
+    Args:
+        precision: gives the context that the network computes in.
+    """
+    device, modes = module.device, [(layer, layer.training) for layer in module.modules()]
+    buffers = [buffer.clone() for buffer in module.buffers()]
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+
+    def noise(size: int) -> torch.Tensor:
+        return torch.randn(size, *datamodule.image_shape, device=device).to(memory_format=layout)
+
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        images = noise(datamodule.train_batch_size // getattr(module, "parts", 1))
+        targets = torch.arange(len(images), device=device) % len(datamodule.classes)
+        for _ in range(PASSES):
+            with precision():
+                loss = module.loss(module(images), targets)
+            loss.backward()
         if datamodule.has_validation:
-            pl_module.eval()
-            with torch.no_grad(), trainer.precision_plugin.forward_context():
-                pl_module(images)
-            pl_module.train()
+            images = noise(min(datamodule.config.eval_batch_size, datamodule.sizes["val"]))
+            module.eval()
+            for _ in range(PASSES):
+                with torch.inference_mode(), precision():
+                    module(images)
+    for layer, training in modes:
+        layer.training = training
+    for buffer, before in zip(module.buffers(), buffers, strict=True):
+        buffer.copy_(before)
+    module.zero_grad()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

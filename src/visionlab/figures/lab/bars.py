@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from visionlab.config.lab import FigureConfig
 from visionlab.figures.campaign.axes import write_ticks
 from visionlab.figures.files import drawing, save_table
-from visionlab.figures.lab.looks import COLOURS, legend, prepare
+from visionlab.figures.lab.looks import COLOURS, legend, prepare, selection, series
 from visionlab.labs.lab import Lab, values
 from visionlab.labs.measures import MEASURES
 
@@ -24,7 +23,7 @@ def save_bars(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
     assert config.x is not None
     measure = MEASURES[config.measure]
     ticks = lab.labels(config.x, config.where)
-    labels: Sequence[str | None] = lab.labels(config.by, config.where) if config.by else [None]
+    labels = series(lab, config)
     width = GROUP / len(labels)
     picture = folder / f"{config.name}.png"
     rows: list[list[Any]] = []
@@ -32,20 +31,19 @@ def save_bars(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
         axes = figure.subplots()
         for number, label in enumerate(labels):
             for place, tick in enumerate(ticks):
-                where = config.where | {config.x: (tick,)}
-                where |= {config.by: (label,)} if config.by and label is not None else {}
-                found = np.array(values(config.measure, lab.select(where)))
+                runs = lab.select(selection(config, "", label) | {config.x: (tick,)})
+                found = np.array(values(config.measure, runs))
                 found = found[np.isfinite(found)]
                 if len(found) == 0:
                     continue
                 centre = place + (number - (len(labels) - 1) / 2) * width
                 colour = COLOURS[number % len(COLOURS)]
                 # named once, at the first group that has it
-                named = label if label is not None and not _is_named(axes, label) else None
+                named = None if label in axes.get_legend_handles_labels()[1] else label or None
                 axes.bar(centre, found.mean(), 0.92 * width, color=colour, alpha=0.75, label=named)
                 spread = np.linspace(-0.25, 0.25, len(found)) * width if len(found) > 1 else np.zeros(1)
                 axes.plot(centre + spread, found, "o", color="black", markersize=2.5, alpha=0.6)
-                rows += [[tick, label or "", repetition, value] for repetition, value in enumerate(found)]
+                rows += [[tick, label, repetition, value] for repetition, value in enumerate(found)]
         prepare(axes, measure.words, measure.form, config.log)
         write_ticks(axes, "x", range(len(ticks)), ticks)
         axes.set_xlabel(config.x)
@@ -54,7 +52,3 @@ def save_bars(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
         picture,
         save_table(folder / f"{config.name}.csv", [config.x, config.by or "by", "run", measure.words], rows),
     ]
-
-
-def _is_named(axes: Any, label: str) -> bool:
-    return label in axes.get_legend_handles_labels()[1]

@@ -11,7 +11,7 @@ import numpy as np
 from visionlab.comparison.measures import is_percentage
 from visionlab.config.lab import FigureConfig
 from visionlab.figures.files import drawing, save_table
-from visionlab.figures.lab.looks import legend, look, panels, prepare, titled
+from visionlab.figures.lab.looks import legend, look, parts, prepare, selection, series, size
 from visionlab.labs.lab import Lab
 from visionlab.labs.trained import Trained
 from visionlab.reports.words import metric as metric_words
@@ -25,25 +25,15 @@ SPLITS = {"train": "training", "val": "validation"}
 def save_curves(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
     """Write the curves of `measure`, a metric of the journal, in a colour for each label of `by`; the files."""
     metric = config.measure or "val/accuracy"
-    names: Sequence[str | None] = lab.labels(config.panels, config.where) if config.panels else [None]
-    labels: Sequence[str | None] = lab.labels(config.by, config.where) if config.by else [None]
     picture = folder / f"{config.name}.png"
     rows: list[list[Any]] = []
-    with drawing(picture, config.title, 7 if len(names) == 1 else 9, 4.2 if len(names) <= 3 else 6.4) as figure:
-        every = (
-            [figure.subplots()]
-            if names == [None]
-            else panels(figure, [titled(config.panels, name or "") for name in names])
-        )
-        for name, axes in zip(names, every, strict=True):
-            for place, label in enumerate(labels):
-                where = dict(config.where)
-                where |= {config.by: (label,)} if config.by and label is not None else {}
-                where |= {config.panels: (name,)} if config.panels and name is not None else {}
-                runs = [run for run in lab.select(where) if metric in run.curves]
+    with drawing(picture, config.title, *size(lab, config)) as figure:
+        for panel, axes in parts(lab, config, figure):
+            for place, label in enumerate(series(lab, config)):
+                runs = [run for run in lab.select(selection(config, panel, label)) if metric in run.curves]
                 _draw(axes, runs, metric, label, place)
                 rows += [
-                    [name or "", label or "", run.cell.repetition, step, value]
+                    [panel, label, run.cell.repetition, step, value]
                     for run in runs
                     for step, value in run.curves[metric]
                 ]
@@ -54,7 +44,7 @@ def save_curves(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
     return [picture, save_table(folder / f"{config.name}.csv", headings, rows)]
 
 
-def _draw(axes: Axes, runs: Sequence[Trained], metric: str, label: str | None, place: int) -> None:
+def _draw(axes: Axes, runs: Sequence[Trained], metric: str, label: str, place: int) -> None:
     if not runs:
         return
     looks = look(place)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from visionlab.campaigns.statistics import estimate
 from visionlab.config.lab import FigureConfig
 from visionlab.figures.files import drawing, save_table
-from visionlab.figures.lab.looks import legend, look, panels, prepare, titled
+from visionlab.figures.lab.looks import legend, look, parts, prepare, selection, series, size
 from visionlab.labs.lab import Lab, values
 from visionlab.labs.measures import MEASURES
 
@@ -25,29 +25,19 @@ def save_lines(lab: Lab, config: FigureConfig, folder: Path) -> list[Path]:
     assert config.measure is not None
     assert config.x is not None
     measure = MEASURES[config.measure]
-    names: Sequence[str | None] = lab.labels(config.panels, config.where) if config.panels else [None]
-    labels: Sequence[str | None] = lab.labels(config.by, config.where) if config.by else [None]
-    ticks = lab.labels(config.x, config.where)
-    places = _places(ticks)
+    places = _places(lab.labels(config.x, config.where))
     picture = folder / f"{config.name}.png"
     rows: list[list[Any]] = []
-    with drawing(picture, config.title, 7 if len(names) == 1 else 9, 4.2 if len(names) <= 3 else 6.4) as figure:
-        every = (
-            [figure.subplots()]
-            if names == [None]
-            else panels(figure, [titled(config.panels, name or "") for name in names])
-        )
-        for name, axes in zip(names, every, strict=True):
-            for number, label in enumerate(labels):
+    with drawing(picture, config.title, *size(lab, config)) as figure:
+        for panel, axes in parts(lab, config, figure):
+            for number, label in enumerate(series(lab, config)):
                 points = []
-                for tick in ticks:
-                    where = config.where | {config.x: (tick,)}
-                    where |= {config.by: (label,)} if config.by and label is not None else {}
-                    where |= {config.panels: (name,)} if config.panels and name is not None else {}
-                    found = estimate(values(config.measure, lab.select(where)))
+                for tick, place in places.items():
+                    runs = lab.select(selection(config, panel, label) | {config.x: (tick,)})
+                    found = estimate(values(config.measure, runs))
                     if found is not None:
-                        points.append((places[tick], found.mean, found.std))
-                        rows.append([name or "", label or "", tick, found.count, found.mean, found.std])
+                        points.append((place, found.mean, found.std))
+                        rows.append([panel, label, tick, found.count, found.mean, found.std])
                 if points:
                     across, means, stds = zip(*points, strict=True)
                     bars = [0.0 if math.isnan(std) else std for std in stds]

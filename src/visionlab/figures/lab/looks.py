@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from visionlab.config.lab import FigureConfig
 from visionlab.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
+from visionlab.labs.lab import Lab
 from visionlab.labs.measures.measure import Form
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def prepare(axes: Axes, name: str, form: Form, log: bool = False) -> None:
         axis.set_label_text(textwrap.fill(name, CHARACTERS))
     if log:
         axes.set_yscale("log")
-        axis.set_major_locator(LogLocator(numticks=7))
+        low, high = axes.get_ylim()
+        # within few orders of magnitude there may be no power of ten
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high < 100 * low else LogLocator(numticks=7))
         axis.set_minor_formatter(NullFormatter())
     # matplotlib's own writes orders of magnitude as formulas, which the style has turned off
     if form == "share":
@@ -65,6 +69,36 @@ def legend(figure: Figure, name: str | None) -> None:
 def titled(axis: str | None, label: str) -> str:
     """What a panel is called: a number says nothing without the name of its axis."""
     return f"{axis} {label}" if axis and label[:1].isdigit() else label
+
+
+def parts(lab: Lab, config: FigureConfig, figure: Figure) -> Iterator[tuple[str, Axes]]:
+    """A label of `config.panels` and its axes, one after the other; "" and the only axes without such an axis."""
+    if config.panels is None:
+        yield "", figure.subplots()
+        return
+    labels = lab.labels(config.panels, config.where)
+    yield from zip(labels, panels(figure, [titled(config.panels, label) for label in labels]), strict=True)
+
+
+def series(lab: Lab, config: FigureConfig) -> list[str]:
+    """The labels that have a colour each; one "" where all have the same."""
+    return lab.labels(config.by, config.where) if config.by else [""]
+
+
+def selection(config: FigureConfig, panel: str, label: str) -> dict[str, tuple[str, ...]]:
+    """What to select for one colour in one panel."""
+    chosen = dict(config.where)
+    if config.panels is not None:
+        chosen[config.panels] = (panel,)
+    if config.by is not None:
+        chosen[config.by] = (label,)
+    return chosen
+
+
+def size(lab: Lab, config: FigureConfig) -> tuple[float, float]:
+    """Width and height in inches that suit the number of panels."""
+    count = len(lab.labels(config.panels, config.where)) if config.panels else 1
+    return 7 if count == 1 else 9, 4.2 if count <= 3 else 6.4
 
 
 def panels(figure: Figure, labels: Sequence[str], abreast: int = 3) -> list[Axes]:

@@ -25,9 +25,13 @@ def _loss_gap(run: Trained) -> float | None:
     return None if training is None or validation is None else validation - training
 
 
+def _best_loss(run: Trained) -> float | None:
+    return min((value for _, value in run.curves.get("val/loss", ())), default=None)
+
+
 def _loss_rise(run: Trained) -> float | None:
-    curve = [value for _, value in run.curves.get("val/loss", ())]
-    return curve[-1] - min(curve) if curve else None
+    best, last = _best_loss(run), run.last("val/loss")
+    return None if best is None or last is None else last - best
 
 
 def _parameters(run: Trained) -> float:
@@ -46,6 +50,7 @@ MEASURES = {
     "loss": Measure("validation loss at the end", lambda run: run.last("val/loss")),
     "training_loss": Measure("training loss at the end", lambda run: run.last("train/loss")),
     "loss_gap": Measure("validation loss less training loss", _loss_gap),
+    "best_loss": Measure("least validation loss", _best_loss),
     "loss_rise": Measure("rise of the validation loss from its minimum to the end", _loss_rise),
     "parameters": Measure("parameters", _parameters, "count"),
     "seconds": Measure("training time", lambda run: run.report.get("training_seconds"), "seconds"),

@@ -26,7 +26,7 @@ class Measure:
     """
 
     words: str
-    of: Callable[[Trained], float | None]
+    of: Callable[[Trained], float | None] = lambda run: None
     form: Form = "number"
     over: Callable[[Sequence[Trained]], list[float]] | None = None
 
