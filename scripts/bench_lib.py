@@ -12,14 +12,14 @@ RESAMPLES = 10_000
 
 
 class Ratio(NamedTuple):
-    """A median over pairs and its 95 % interval."""
+    """A ratio over pairs and its 95 % interval."""
 
-    median: float
+    value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.3f}  (95 % interval {self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3f}  (95 % interval {self.low:.3f} to {self.high:.3f})"
 
 
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
@@ -32,6 +32,23 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> Ratio:
     drawn = np.random.default_rng(0).choice(ratios, (RESAMPLES, len(ratios)))
     low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
     return Ratio(float(np.median(ratios)), float(low), float(high))
+
+
+def total_ratio(
+    above: Sequence[float], below: Sequence[float], above_besides: float = 0.0, below_besides: float = 0.0
+) -> Ratio:
+    """The sum of one side by the sum of the other, with what comes once besides the pairs.
+
+    Here what happens in a few of the pairs counts as much as it takes, where a median leaves it out. The interval is
+    the percentile bootstrap over pairs, seeded.
+    """
+    sides = np.array([above, below])
+    besides = np.array([[above_besides], [below_besides]])
+    drawn = np.random.default_rng(0).integers(sides.shape[1], size=(RESAMPLES, sides.shape[1]))
+    upper, lower = sides[:, drawn].sum(axis=2) + besides
+    low, high = np.quantile(upper / lower, [0.025, 0.975])
+    total = sides.sum(axis=1) + besides[:, 0]
+    return Ratio(float(total[0] / total[1]), float(low), float(high))
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

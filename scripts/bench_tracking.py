@@ -2,15 +2,13 @@
 
     VISIONLAB_DATA=data python scripts/bench_tracking.py
     python scripts/bench_tracking.py --parts flush
-    python scripts/bench_tracking.py --parts time --pairs 9 --steps 200 --experiment cifar10_cnn
+    python scripts/bench_tracking.py --parts time --rounds 60 --experiment cifar10_cnn
 
-time   the same training with tracking=off, with the local store, and with an MLflow server on this machine, one after
-       the other in an order that changes from round to round, each in a process of its own. It is timed from its first
-       recorded step until everything is sent: importing mlflow and the last flush are in it.
-steady within one training, by turns: the shipping process at work, and stopped, BLOCK_STEPS steps each. What slows the
-       machine for a while slows neighbours alike, so this tells one per cent where the runs of `time` differ by ten.
-hang   the same training with tracking=off and with a server that takes connections and never answers, timed from its
-       first recorded step to its last.
+time   the same training with tracking=off, with the local store, with an MLflow server on this machine, and with a
+       server that takes connections and never answers. They take turns of a block of steps each, in an order that
+       changes from round to round, while the others are stopped with their shipping processes. The steps are compared
+       block by block, and all the seconds from the first step until everything is sent: importing mlflow, beside the
+       first steps, and the last flush are in these. (One that never gets an answer is not waited for.)
 flush  a run of 100,000 steps with one value each, written as fast as it goes; then a shipping process that sends all of
        it, to a local store and to a server. Memory is the resident one, of the writer and of the shipping process.
 """
@@ -37,21 +35,26 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import psutil
-from bench_lib import median_ratio, positive, print_table, spread
+from bench_lib import median_ratio, positive, print_table, spread, total_ratio
+from turns import Contestant, Turns, prepare
 
 from visionlab import project
 from visionlab.config.load import load_train_config
-from visionlab.errors import InterruptedRun
-from visionlab.tracking import journal, shipment_state
+from visionlab.tracking import shipment_state
 from visionlab.tracking.logger import JournalLogger
 from visionlab.tracking.provenance import cpu_name
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
+from visionlab.training import hardware
+from visionlab.training.engine import fit
+from visionlab.training.interruption import Interruption
+from visionlab.training.quiet import quieten
+from visionlab.training.recording import Recording
 
-PARTS = ["flush", "time", "steady", "hang"]
+PARTS = ["flush", "time"]
 POINTS, MEGABYTE = 100_000, 1e6
-BLOCK_STEPS, IMPORT_STEPS = 10, 30  # the first steps, beside which mlflow is imported, are left out of steady
 WANTED_RATIO, WANTED_FLUSH = 1.02, 20
+HANGING = "hanging"
 
 Result = TypeVar("Result")
 
@@ -59,8 +62,8 @@ Result = TypeVar("Result")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--pairs", type=positive, default=7, help="rounds of time and hang (default 7)")
-    parser.add_argument("--steps", type=positive, default=200, help="of each training (default 200)")
+    parser.add_argument("--rounds", type=positive, default=40, help="turns of each training (default 40)")
+    parser.add_argument("--block", type=positive, default=5, help="steps of a turn (default 5)")
     parser.add_argument("--experiment", default="cifar10_cnn", help="of conf/experiment/ (default cifar10_cnn)")
     arguments = parser.parse_args()
 
@@ -68,127 +71,58 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["VISIONLAB_DATA"] = str(project.data())
         os.environ["VISIONLAB_HOME"] = home
-        with server(Path(home)) as uri:
+        with server(Path(home)) as uri, socket.create_server(("127.0.0.1", 0)) as silent:
             arms = {"off": ["tracking=off"], "local": [], "server": [f"tracking.uri={uri}"]}
             if "flush" in arguments.parts:
                 print_flushes({arm: in_a_process(flush, arms[arm]) for arm in ("local", "server")})
             if "time" in arguments.parts:
-                print_times(measure_times(train, arms, arguments.experiment, arguments.pairs, arguments.steps))
-            if "steady" in arguments.parts:
-                for arm in ("local", "server"):
-                    working, stopped = in_a_process(take_turns, arms[arm], arguments.experiment, arguments.steps)
-                    ratio = median_ratio(working, stopped)
-                    print(f"{arm}, at work / stopped: {ratio}, {len(working)} pairs, wanted: at most {WANTED_RATIO}")
-        if "hang" in arguments.parts:
-            with socket.create_server(("127.0.0.1", 0)) as silent:
-                arms = {
-                    "off": ["tracking=off"],
-                    "hanging": [f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"],
-                }
-                print_times(measure_times(step_through, arms, arguments.experiment, arguments.pairs, arguments.steps))
+                arms[HANGING] = [f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"]
+                print_times(measure(arms, arguments.experiment, arguments.rounds, arguments.block))
 
 
-def measure_times(
-    way: Callable[[list[str], str, int], float], arms: dict[str, list[str]], experiment: str, rounds: int, steps: int
-) -> dict[str, list[float]]:
-    """Seconds that `way` takes with each arm's settings, one a round."""
-    seconds: dict[str, list[float]] = {arm: [] for arm in arms}
-    for number in range(rounds):
-        for arm in np.roll(list(arms), number).tolist():
-            seconds[arm].append(in_a_process(way, arms[arm], experiment, steps))
-        print(f"round {number + 1}: " + ", ".join(f"{arm} {seconds[arm][-1]:.2f} s" for arm in arms), flush=True)
-    return seconds
+class Times(NamedTuple):
+    """Seconds of one training.
 
-
-def train(tracking: list[str], experiment: str, steps: int) -> float:
-    """Seconds of a training of about so many steps, from the first that is recorded until everything is sent."""
-    times, ended = run_training(tracking, experiment, steps, wait=True)
-    return ended - times[0]
-
-
-def step_through(tracking: list[str], experiment: str, steps: int) -> float:
-    """Seconds of a training of about so many steps, from the first that is recorded to the last."""
-    times, _ = run_training(tracking, experiment, steps, wait=False)
-    return times[-1] - times[0]
-
-
-def take_turns(tracking: list[str], experiment: str, steps: int) -> tuple[list[float], list[float]]:
-    """Seconds that blocks of steps of one training take with the shipping process at work, and with it stopped."""
-    from lightning.pytorch.callbacks import Callback
-
-    from visionlab.training import engine
-
-    class Turns(Callback):
-        def __init__(self, shipper: Shipper) -> None:
-            self.shipper, self.seconds = shipper, ([], [])
-            self.began = 0.0
-
-        def on_train_batch_end(self, trainer: Any, *arguments: Any) -> None:
-            step = trainer.global_step - IMPORT_STEPS
-            if step < 0 or step % BLOCK_STEPS:
-                return
-            process, block = self.shipper._process, step // BLOCK_STEPS
-            assert process is not None
-            now = time.perf_counter()
-            if block:
-                self.seconds[(block - 1) % 2].append((now - self.began) / BLOCK_STEPS)
-            process.send_signal(signal.SIGSTOP if block % 2 else signal.SIGCONT)
-            self.began = time.perf_counter()
-
-        def on_train_end(self, trainer: Any, *arguments: Any) -> None:
-            assert self.shipper._process is not None
-            self.shipper._process.send_signal(signal.SIGCONT)
-
-    turns: list[Turns] = []
-    before = engine._callbacks
-
-    def with_turns(config: Any, recording: Any) -> list[Callback]:
-        turns.append(Turns(recording.shipper))
-        return [*before(config, recording), turns[0]]
-
-    engine._callbacks = with_turns
-    run_training(tracking, experiment, steps, wait=True)
-    working, stopped = turns[0].seconds
-    pairs = min(len(working), len(stopped))
-    return working[:pairs], stopped[:pairs]
-
-
-def run_training(tracking: list[str], experiment: str, steps: int, wait: bool) -> tuple[list[float], float]:
-    """When the steps of a training in whole epochs were recorded, and when it was over, in seconds since 1970.
-
-    Args:
-        wait: until everything is sent, or only as long as a run that was told to stop.
+    Attributes:
+        blocks: of each block of steps.
+        rest: from the end of the last block until everything is sent; None where that is not waited for.
     """
-    import lightning.pytorch as pl
 
-    from visionlab.training import hardware
-    from visionlab.training.build import build_data, build_module, initialize_from_data
-    from visionlab.training.engine import fit
-    from visionlab.training.interruption import Interruption
-    from visionlab.training.quiet import quieten
-    from visionlab.training.recording import Recording
+    blocks: list[float]
+    rest: float | None
 
+
+def measure(arms: dict[str, list[str]], experiment: str, rounds: int, block: int) -> dict[str, Times]:
+    """Let trainings with each arm's settings take turns from their first step on."""
+    blocks: dict[str, list[float]] = {arm: [] for arm in arms}
+    contestants: dict[str, Contestant] = {}
+    try:
+        for arm, settings in arms.items():
+            arguments = (settings, experiment, rounds * block + 1)
+            contestants[arm] = Contestant(train, *arguments, skipped=0, block=block)
+        for number in range(rounds):
+            for arm in np.roll(list(arms), number).tolist():
+                blocks[arm].append(contestants[arm].turn())
+            print(f"round {number + 1}: " + ", ".join(f"{arm} {blocks[arm][-1]:.2f} s" for arm in arms), flush=True)
+        return {
+            arm: Times(blocks[arm], None if arm == HANGING else contestant.finish())
+            for arm, contestant in contestants.items()
+        }
+    finally:
+        for contestant in contestants.values():
+            contestant.kill()
+
+
+def train(tracking: list[str], experiment: str, steps: int, turns: Turns) -> None:
+    """Train for at least so many steps, in turns, until everything is sent."""
     quieten()
     hardware.keep_freed_memory()
-    config = load_train_config([f"experiment={experiment}", "data.val_fraction=0", *tracking])
     with contextlib.redirect_stdout(io.StringIO()):
-        datamodule = build_data(config)
-        epochs = max(1, round(steps * config.data.batch_size / datamodule.sizes["train"]))
-        trainer = hardware.resolve(config.trainer).model_copy(update={"max_epochs": epochs})
-        config = config.model_copy(update={"trainer": trainer})
-        pl.seed_everything(config.seed, verbose=False)
-        module = build_module(config, datamodule)
-        initialize_from_data(module, datamodule)
-        with Interruption() as interruption:
-            recording = Recording(config, datamodule, module, interruption)
-            with contextlib.suppress(InterruptedRun), recording:
-                fit(config, module, datamodule, recording, interruption)
-                if not wait:
-                    interruption.stop()
-    ended = time.time()
-    assert recording.run is not None
-    records = [record for record in journal.read(recording.run.journal_file)[0] if record["kind"] == "metrics"]
-    return [record["time"] / 1000 for record in records if "train/loss" in record["values"]], ended
+        config, datamodule, module = prepare(experiment, steps, *tracking)
+        turns.watch(module.network)
+        with Interruption() as interruption, Recording(config, datamodule, module, interruption) as recording:
+            fit(config, module, datamodule, recording, interruption)
+    turns.end()
 
 
 def in_a_process(function: Callable[..., Result], *arguments: Any) -> Result:
@@ -260,11 +194,20 @@ def print_flushes(flushes: dict[str, Flush]) -> None:
     print_table(headings, rows)
 
 
-def print_times(seconds: dict[str, list[float]]) -> None:
+def print_times(times: dict[str, Times]) -> None:
     print()
-    print_table(["seconds", "median", "range"], [(arm, *spread(values, 2)) for arm, values in seconds.items()])
-    for arm in [arm for arm in seconds if arm != "off"]:
-        print(f"{arm:>7} / off  {median_ratio(seconds[arm], seconds['off'])}, wanted: at most {WANTED_RATIO}")
+    rows = [
+        (arm, *spread(time.blocks, 2), "" if time.rest is None else f"{time.rest:.2f}") for arm, time in times.items()
+    ]
+    print_table(["seconds of a block", "median", "range", "after the last"], rows)
+    off = times["off"]
+    for arm in [arm for arm in times if arm != "off"]:
+        blocks, rest = times[arm]
+        wanted = f"{len(blocks)} rounds, wanted: at most {WANTED_RATIO}"
+        print(f"{arm} / off, steps: {median_ratio(blocks, off.blocks)}, {wanted}")
+        if rest is not None and off.rest is not None:
+            total = total_ratio(blocks, off.blocks, rest, off.rest)
+            print(f"{arm} / off, all of {sum(blocks) + rest:.0f} s: {total}, {wanted}")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 import torch
-from bench_pipeline import Clock, Template
+from bench_pipeline import Template
 
 from visionlab import project
 from visionlab.config.load import load_train_config
@@ -109,14 +109,12 @@ def template(words: list[str]) -> Result:
     if config.data.fraction < 1:
         source = Subset(source, range(int(config.data.fraction * len(source))))
     loader = DataLoader(source, config.data.batch_size, shuffle=True, num_workers=2, drop_last=True)
-    clock = Clock(0)
     steps = config.trainer.max_epochs * len(loader)
     trainer = pl.Trainer(
         accelerator=config.trainer.accelerator,
         devices=1,
         precision=config.trainer.precision,
         max_epochs=config.trainer.max_epochs,
-        callbacks=[clock],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -43,7 +43,7 @@ def measure_communication(experiment: str, devices: int, on_gpus: bool, rounds: 
     rows = [(arm, *spread([1000 * value for value in seconds[arm]], 1)) for arm in ARMS]
     print_table([f"ms a step, {devices} processes", "median", "range"], rows)
     rest = median_ratio(seconds["apart"], seconds["joined"])
-    share, low, high = 1 - rest.median, 1 - rest.high, 1 - rest.low
+    share, low, high = 1 - rest.value, 1 - rest.high, 1 - rest.low
     print(f"share of joining gradients  {share:.3f}  (95 % interval {low:.3f} to {high:.3f})")
 
 

@@ -26,7 +26,7 @@ def bench_lib(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
 def test_the_ratio_is_taken_within_pairs(bench_lib) -> None:  # type: ignore[no-untyped-def]
     drift = np.array([1.0, 5.0, 2.0, 9.0, 3.0])  # the machine's speed changes, the ratio does not
     ratio = bench_lib.median_ratio(2 * drift, drift)
-    assert (ratio.median, ratio.low, ratio.high) == (2.0, 2.0, 2.0)
+    assert (ratio.value, ratio.low, ratio.high) == (2.0, 2.0, 2.0)
 
 
 def test_the_interval_covers_the_median_19_times_in_20(bench_lib) -> None:  # type: ignore[no-untyped-def]
@@ -36,6 +36,29 @@ def test_the_interval_covers_the_median_19_times_in_20(bench_lib) -> None:  # ty
         ratio = bench_lib.median_ratio(random.lognormal(0.1, 0.05, 15), np.ones(15))
         covered += ratio.low <= np.exp(0.1) <= ratio.high
     assert covered >= 52
+
+
+def test_a_total_counts_what_a_median_leaves_out(bench_lib) -> None:  # type: ignore[no-untyped-def]
+    above, below = [1.0] * 9 + [11.0], [1.0] * 10
+    assert bench_lib.median_ratio(above, below).value == 1.0
+    ratio = bench_lib.total_ratio(above, below, 5.0, 0.0)
+    assert ratio.value == 2.5
+    assert (ratio.low, ratio.high) == (1.5, pytest.approx(4.5, abs=1.1))
+
+
+@pytest.mark.slow
+def test_trainings_take_turns_to_their_end(bench_lib, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """Of two trainings one is stopped while the other works; both come to their end with every step recorded once."""
+    import bench_tracking
+
+    monkeypatch.setenv("VISIONLAB_HOME", str(home))
+    times = bench_tracking.measure({"off": ["tracking=off"], "local": []}, "digits", 4, 3)
+    assert [len(time.blocks) for time in times.values()] == [4, 4]
+    assert all(seconds > 0 for time in times.values() for seconds in (*time.blocks, time.rest))
+    for file in (home / "runs").glob("*/metrics.jsonl"):
+        steps = [record["step"] for record in journal.read(file)[0] if "train/loss" in record.get("values", {})]
+        assert steps == sorted(set(steps))
+        assert steps[-1] >= 13
 
 
 def test_diagnostics_are_timed_in_steps_that_record_beside_steps_that_do_not(  # type: ignore[no-untyped-def]

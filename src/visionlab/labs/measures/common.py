@@ -29,6 +29,11 @@ def _best_loss(run: Trained) -> float | None:
     return min((value for _, value in run.curves.get("val/loss", ())), default=None)
 
 
+def _first_accuracy(run: Trained) -> float | None:
+    curve = run.curves.get("val/accuracy")
+    return curve[0][1] if curve else None
+
+
 def _loss_rise(run: Trained) -> float | None:
     best, last = _best_loss(run), run.last("val/loss")
     return None if best is None or last is None else last - best
@@ -41,6 +46,7 @@ def _parameters(run: Trained) -> float:
 MEASURES = {
     "accuracy": Measure("validation accuracy", lambda run: run.at_best("accuracy"), "share"),
     "balanced_accuracy": Measure("balanced accuracy", lambda run: run.at_best("recall"), "share"),
+    "first_accuracy": Measure("validation accuracy when first measured", _first_accuracy, "share"),
     "final_accuracy": Measure("validation accuracy at the end", lambda run: run.last("val/accuracy"), "share"),
     "training_accuracy": Measure("accuracy in training, at the end", lambda run: run.last("train/accuracy"), "share"),
     # what is recorded in training is of augmented images, with dropout, and before the steps that follow
@@ -52,6 +58,7 @@ MEASURES = {
     "loss_gap": Measure("validation loss less training loss", _loss_gap),
     "best_loss": Measure("least validation loss", _best_loss),
     "loss_rise": Measure("rise of the validation loss from its minimum to the end", _loss_rise),
+    "calibration_error": Measure("calibration error at the end", lambda run: run.last("val/calibration_error"), "share"),
     "parameters": Measure("parameters", _parameters, "count"),
     "seconds": Measure("training time", lambda run: run.report.get("training_seconds"), "seconds"),
 }

@@ -1,0 +1,136 @@
+"""Trainings that take turns, so that what slows the machine for a while slows neighbours alike.
+
+All are alive at once, each in a process group of its own. One trains for a block of steps, while the others are stopped
+(SIGSTOP) with all their helpers: worker processes, the shipping process. Ratios of neighbouring blocks tell one per
+cent where whole runs, one after the other, differ by ten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import lightning.pytorch as pl
+import torch
+from torch import nn
+
+from visionlab.config.load import load_train_config
+from visionlab.config.train import TrainConfig
+from visionlab.data.datamodule import ImageDataModule
+from visionlab.training import hardware
+from visionlab.training.build import build_data, build_module, initialize_from_data
+from visionlab.training.classifier import Classifier
+
+
+class Training(NamedTuple):
+    """What is trained."""
+
+    config: TrainConfig
+    datamodule: ImageDataModule[Any]
+    module: Classifier
+
+
+def prepare(experiment: str, steps: int, *overrides: str) -> Training:
+    """An experiment for at least so many steps, in whole epochs and without validation; always the same weights."""
+    config = load_train_config([f"experiment={experiment}", "data.val_fraction=0", *overrides])
+    datamodule = build_data(config)
+    epochs = math.ceil(steps / (datamodule.sizes["train"] // config.data.batch_size))
+    trainer = hardware.resolve(config.trainer).model_copy(update={"max_epochs": epochs})
+    config = config.model_copy(update={"trainer": trainer})
+    pl.seed_everything(config.seed, verbose=False)
+    module = build_module(config, datamodule)
+    initialize_from_data(module, datamodule)
+    return Training(config, datamodule, module)
+
+
+class Turns:
+    """What a training calls before each step: it times blocks of steps, and waits between them.
+
+    Args:
+        skipped: steps before the first block, which are not timed.
+        block: steps of a block.
+    """
+
+    def __init__(self, skipped: int, block: int, connection: Connection) -> None:
+        self.skipped, self.block, self.connection = skipped, block, connection
+        self.step, self.began = 0, time.perf_counter()
+        self.is_alone = False
+
+    def watch(self, network: nn.Module) -> None:
+        """Count the network's forward passes, which in a training without validation are its steps."""
+        network.register_forward_pre_hook(self._before_step)
+
+    def end(self) -> None:
+        """Tell how long the rest took, after the last block."""
+        self.connection.send(time.perf_counter() - self.began)
+
+    def _before_step(self, *arguments: Any) -> None:
+        if not self.is_alone and self.step >= self.skipped and (self.step - self.skipped) % self.block == 0:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            self.connection.send(time.perf_counter() - self.began)
+            self.is_alone = self.connection.recv() == "to the end"
+            self.began = time.perf_counter()
+        self.step += 1
+
+
+class Contestant:
+    """A training that has come to its first block, and goes on when it is its turn.
+
+    Args:
+        train: called in a process of its own with `arguments` and, at last, its `Turns`.
+    """
+
+    def __init__(self, train: Callable[..., None], *arguments: Any, skipped: int, block: int) -> None:
+        # a child of a process that has imported everything and done nothing
+        context = multiprocessing.get_context("forkserver")
+        self.connection, there = context.Pipe()
+        process = context.Process(target=_run, args=(train, arguments, skipped, block, there))
+        process.start()
+        there.close()
+        assert process.pid is not None
+        self.group = process.pid
+        self._wait()
+
+    def turn(self) -> float:
+        """Seconds of one more block."""
+        return self._go("a block")
+
+    def finish(self) -> float:
+        """Seconds of all that is left."""
+        return self._go("to the end")
+
+    def kill(self) -> None:
+        """End it, wherever it is."""
+        self._signal(signal.SIGKILL)
+
+    def _go(self, how_far: str) -> float:
+        self._signal(signal.SIGCONT)
+        self.connection.send(how_far)
+        return self._wait()
+
+    def _wait(self) -> float:
+        try:
+            seconds: float = self.connection.recv()
+        except EOFError:
+            raise SystemExit("a training ended before its turns were over; what it said stands above") from None
+        self._signal(signal.SIGSTOP)
+        return seconds
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it is done
+            os.killpg(self.group, number)
+
+
+def _run(
+    train: Callable[..., None], arguments: tuple[Any, ...], skipped: int, block: int, connection: Connection
+) -> None:
+    os.setsid()
+    train(*arguments, Turns(skipped, block, connection))
