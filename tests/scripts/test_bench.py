@@ -115,3 +115,20 @@ def test_the_bare_loop_is_the_same_recipe(bench_lib, home: Path) -> None:  # typ
     run = train(load_train_config(words))
     assert run is not None
     assert cifar10_arms.bare(words).accuracy == run.report()["test"]["accuracy"]
+
+
+@pytest.mark.slow
+def test_each_round_has_every_arm_once(bench_lib, home: Path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
+    """The command in a process of its own and the bare loop in another come to the same accuracy in every round."""
+    import bench_cifar10
+
+    words = ["model.width=4", "trainer.max_epochs=1", "data.val_fraction=0", "trainer.accelerator=cpu", "tracking=off"]
+    arguments = Namespace(experiment="digits", words=words, runs=2, reference=None)
+    results = bench_cifar10.measure(arguments, ["ours", "bare"])
+    assert [len(rounds) for rounds in results.values()] == [2, 2]
+    for ours, bare in zip(results["ours"], results["bare"], strict=True):
+        assert ours.accuracy == bare.accuracy
+        assert 0 < ours.seconds < ours.wall
+    assert results["ours"][0].accuracy != results["ours"][1].accuracy
+    bench_cifar10.say(results, ["ours", "bare"])
+    assert "ours / bare, seconds" in capsys.readouterr().out

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # told apart without colours too: the style and the mark change with them
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, "black", GREY)
 STYLES = ("-", "--", "-.", ":")
-CHARACTERS = 36  # of a name that fit beside an axis
+CHARACTERS = 30  # of a name that fit beside an axis
 CHARACTERS_PER_INCH, BESIDE = 11, 6  # of a name in a legend, and what its mark takes up
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 

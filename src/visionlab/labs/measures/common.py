@@ -34,6 +34,10 @@ def _first_accuracy(run: Trained) -> float | None:
     return curve[0][1] if curve else None
 
 
+def _calibration_error(run: Trained) -> float | None:
+    return run.last("val/calibration_error")
+
+
 def _loss_rise(run: Trained) -> float | None:
     best, last = _best_loss(run), run.last("val/loss")
     return None if best is None or last is None else last - best
@@ -58,7 +62,7 @@ MEASURES = {
     "loss_gap": Measure("validation loss less training loss", _loss_gap),
     "best_loss": Measure("least validation loss", _best_loss),
     "loss_rise": Measure("rise of the validation loss from its minimum to the end", _loss_rise),
-    "calibration_error": Measure("calibration error at the end", lambda run: run.last("val/calibration_error"), "share"),
+    "calibration_error": Measure("calibration error at the end", _calibration_error, "share"),
     "parameters": Measure("parameters", _parameters, "count"),
     "seconds": Measure("training time", lambda run: run.report.get("training_seconds"), "seconds"),
 }
