@@ -2,11 +2,13 @@
 
     VISIONLAB_DATA=data python scripts/bench_pipeline.py
     python scripts/bench_pipeline.py --rounds 60 --block 5 --arms ours bare
+    python scripts/bench_pipeline.py --arms ours --variants "data.batch_size=1000 trainer.channels_last=true"
 
 ours      the engine as `visionlab train` runs it, under Lightning, with journal and MLflow shipping on
 bare      a loop over the same loader, network, optimizer, precision and memory format; no Lightning, no tracking
 template  torchvision's CIFAR10, PIL transforms, DataLoader with two workers, Lightning in 32 bits
 template-bf16  the same with autocast
+variants  ours with other settings, each in quotes: what an option brings on this machine
 
 The arms take turns of a block of steps each, in an order that changes from round to round, while the others are
 stopped; the ratios are taken within rounds. Before its first block each arm warms up for some steps that are not
@@ -36,6 +38,7 @@ from visionlab import project
 from visionlab.config.load import load_train_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.errors import ConfigError
 from visionlab.tracking.provenance import cpu_name
 from visionlab.training import hardware
 from visionlab.training.classifier import Classifier
@@ -54,26 +57,34 @@ def main() -> None:
     parser.add_argument("--block", type=positive, default=5, help="steps of a turn (default 5)")
     parser.add_argument("--experiment", default="cifar10_cnn", help="of conf/experiment/ (default cifar10_cnn)")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=["ours", "bare", "template"])
+    parser.add_argument("--variants", nargs="+", default=[], metavar="SETTINGS", help="of ours, further arms")
     arguments = parser.parse_args()
+    arms = [*arguments.arms, *arguments.variants]
+    try:
+        for arm in arms:
+            _config(arguments.experiment, arm)
+    except ConfigError as error:
+        parser.error(str(error))
 
     with tempfile.TemporaryDirectory() as home:
         os.environ["VISIONLAB_DATA"] = str(project.data())
         os.environ["VISIONLAB_HOME"] = home
-        rates = measure(arguments.experiment, arguments.arms, arguments.rounds, arguments.block)
+        rates = measure(arguments.experiment, arms, arguments.rounds, arguments.block)
     print()
-    print_table(["images/s", "median", "range"], [(arm, *spread(rates[arm], 0)) for arm in arguments.arms])
-    for arm in arguments.arms[1:]:
+    print_table(["images/s", "median", "range"], [(arm, *spread(rates[arm], 0)) for arm in arms])
+    width = max(map(len, arms))
+    for arm in arms[1:]:
         wanted = f", wanted: {WANTED[arm]}" if arm in WANTED else ""
-        ratio = median_ratio(rates[arguments.arms[0]], rates[arm])
-        print(f"{arguments.arms[0]} / {arm:<14} {ratio}, {arguments.rounds} rounds{wanted}")
+        ratio = median_ratio(rates[arms[0]], rates[arm])
+        print(f"{arms[0]} / {arm:<{width}}  {ratio}, {arguments.rounds} rounds{wanted}")
 
 
 def measure(experiment: str, arms: list[str], rounds: int, block: int) -> dict[str, list[float]]:
     """Images per second of each arm, one a round."""
     steps = WARM_UP + rounds * block + 1  # a block ends as the next step begins
-    config = load_train_config([f"experiment={experiment}"])
-    precision, batch = hardware.resolve(config.trainer).precision, config.data.batch_size
-    print(f"{cpu_name()}; torch {version('torch')}, {precision}, batches of {batch}", flush=True)
+    batches = {arm: _config(experiment, arm).data.batch_size for arm in arms}
+    precision = _config(experiment, arms[0]).trainer.precision
+    print(f"{cpu_name()}; torch {version('torch')}, {precision}, batches of {batches[arms[0]]}", flush=True)
     rates: dict[str, list[float]] = {arm: [] for arm in arms}
     contestants: dict[str, Contestant] = {}
     try:
@@ -81,7 +92,7 @@ def measure(experiment: str, arms: list[str], rounds: int, block: int) -> dict[s
             contestants[arm] = Contestant(run_arm, arm, experiment, steps, skipped=WARM_UP, block=block)
         for number in range(rounds):
             for arm in np.roll(arms, number).tolist():
-                rates[arm].append(block * batch / contestants[arm].turn())
+                rates[arm].append(block * batches[arm] / contestants[arm].turn())
             print(f"round {number + 1}: " + ", ".join(f"{arm} {rates[arm][-1]:.0f}" for arm in arms), flush=True)
     finally:
         for contestant in contestants.values():
@@ -92,12 +103,21 @@ def measure(experiment: str, arms: list[str], rounds: int, block: int) -> dict[s
 def run_arm(arm: str, experiment: str, steps: int, turns: Turns) -> None:
     """Train, in turns."""
     quieten()
-    if arm in ("ours", "bare"):
+    if not arm.startswith("template"):
         hardware.keep_freed_memory()
     with contextlib.redirect_stdout(io.StringIO()):
-        training = prepare(experiment, steps)
+        training = prepare(experiment, steps, *_settings(arm))
         turns.watch(training.module.network)
-        ARMS[arm](*training)
+        ARMS.get(arm, ours)(*training)
+
+
+def _settings(arm: str) -> list[str]:
+    return [] if arm in ARMS else arm.split()
+
+
+def _config(experiment: str, arm: str) -> TrainConfig:
+    config = load_train_config([f"experiment={experiment}", *_settings(arm)])
+    return config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
 
 
 def ours(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:

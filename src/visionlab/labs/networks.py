@@ -6,9 +6,13 @@ import math
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from visionlab.config.data import AugmentConfig, DataConfig
+from visionlab.config.model import ModelConfig
+from visionlab.config.train import TrainConfig
 from visionlab.labs.trained import Trained
 
 if TYPE_CHECKING:
+    from visionlab.data.datamodule import ImageDataModule
     from visionlab.training.loading import LoadedRun
 
 KEPT = 4  # runs in memory
@@ -24,7 +28,21 @@ def load(trained: Trained) -> LoadedRun:
 def _load(name: str) -> LoadedRun:
     from visionlab.training.loading import load_run
 
-    return load_run(name)
+    return load_run(name, _data)
+
+
+def _data(config: TrainConfig) -> ImageDataModule[Any]:
+    """The data, read once for all runs that differ in what is not looked at here: augmentation, order, batches."""
+    data = config.data.model_copy(update={"augment": AugmentConfig(), "batch_size": 1})
+    return _read(data, config.model)  # a network may have a say in the normalisation
+
+
+@lru_cache(KEPT)
+def _read(data: DataConfig, model: ModelConfig) -> ImageDataModule[Any]:
+    datamodule: ImageDataModule[Any] = data.load_implementation()(data, seed=0)
+    datamodule.prepare_data()
+    datamodule.setup()
+    return datamodule
 
 
 def accuracy(trained: Trained, split: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,11 @@ class LoadedRun:
     config: TrainConfig
 
 
-def load_run(name: str) -> LoadedRun:
+def load_run(name: str, make_data: Callable[[TrainConfig], ImageDataModule[Any]] = build_data) -> LoadedRun:
     """Load the run that `name` means (an id, a prefix, ``last`` or ``best``).
+
+    Args:
+        make_data: gives the data module, for callers that have read the data set for another run.
 
     Raises:
         UserError: there is no such run, it has no checkpoint, or the data set has changed since.
@@ -45,7 +49,7 @@ def load_run(name: str) -> LoadedRun:
     config = run.config()
     trainer = hardware.resolve(hardware.for_any_machine(config.trainer))
     config = config.model_copy(update={"trainer": trainer, "debug": False})
-    datamodule = build_data(config)
+    datamodule = make_data(config)
     run.check_data(datamodule.fingerprint)
     if withholds_test(run.start()):
         datamodule.withhold_test()
