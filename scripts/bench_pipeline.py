@@ -1,4 +1,4 @@
-"""Images per second in training: this template, the usual one, and a bare PyTorch loop, on the same network.
+"""Images per second in training on a CPU: this template, the usual one, and a bare PyTorch loop, on the same network.
 
     VISIONLAB_DATA=data python scripts/bench_pipeline.py
     python scripts/bench_pipeline.py --rounds 60 --block 5 --arms ours bare
@@ -116,7 +116,7 @@ def _settings(arm: str) -> list[str]:
 
 
 def _config(experiment: str, arm: str) -> TrainConfig:
-    config = load_train_config([f"experiment={experiment}", *_settings(arm)])
+    config = load_train_config([f"experiment={experiment}", "trainer.accelerator=cpu", *_settings(arm)])
     return config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
 
 

@@ -1,6 +1,6 @@
 """Trainings that take turns, so that what slows the machine for a while slows neighbours alike.
 
-All are alive at once, each in a process group of its own. One trains for a block of steps, while the others are stopped
+All are alive at once, each a process of its own. One trains for a block of steps, while the others are stopped
 (SIGSTOP) with all their helpers: worker processes, the shipping process. Ratios of neighbouring blocks tell one per
 cent where whole runs, one after the other, differ by ten.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import math
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
-import torch
+import psutil
 from torch import nn
 
 from visionlab.config.load import load_train_config
@@ -38,8 +37,12 @@ class Training(NamedTuple):
 
 
 def prepare(experiment: str, steps: int, *overrides: str) -> Training:
-    """An experiment for at least so many steps, in whole epochs and without validation; always the same weights."""
-    config = load_train_config([f"experiment={experiment}", "data.val_fraction=0", *overrides])
+    """An experiment for at least so many steps, in whole epochs and without validation; always the same weights.
+
+    On the CPU, and with a step for each forward pass, as turns are timed by these.
+    """
+    words = [f"experiment={experiment}", "data.val_fraction=0", "trainer.accelerator=cpu", *overrides]
+    config = load_train_config([*words, "trainer.accumulate=1"])
     datamodule = build_data(config)
     epochs = math.ceil(steps / (datamodule.sizes["train"] // config.data.batch_size))
     trainer = hardware.resolve(config.trainer).model_copy(update={"max_epochs": epochs})
@@ -73,8 +76,6 @@ class Turns:
 
     def _before_step(self, *arguments: Any) -> None:
         if not self.is_alone and self.step >= self.skipped and (self.step - self.skipped) % self.block == 0:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
             self.connection.send(time.perf_counter() - self.began)
             self.is_alone = self.connection.recv() == "to the end"
             self.began = time.perf_counter()
@@ -96,7 +97,7 @@ class Contestant:
         process.start()
         there.close()
         assert process.pid is not None
-        self.group = process.pid
+        self.process = psutil.Process(process.pid)
         self._wait()
 
     def turn(self) -> float:
@@ -108,29 +109,37 @@ class Contestant:
         return self._go("to the end")
 
     def kill(self) -> None:
-        """End it, wherever it is."""
+        """End it and its helpers, wherever they are."""
         self._signal(signal.SIGKILL)
 
     def _go(self, how_far: str) -> float:
         self._signal(signal.SIGCONT)
-        self.connection.send(how_far)
+        with contextlib.suppress(OSError):  # it has ended, which the next line finds
+            self.connection.send(how_far)
         return self._wait()
 
     def _wait(self) -> float:
         try:
             seconds: float = self.connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             raise SystemExit("a training ended before its turns were over; what it said stands above") from None
         self._signal(signal.SIGSTOP)
         return seconds
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it is done
-            os.killpg(self.group, number)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it is done
+            if number != signal.SIGCONT:
+                self.process.suspend()  # so that it starts no more
+            # the shipping process has a process group of its own
+            family = [self.process, *self.process.children(recursive=True)]
+            for one in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.send_signal(number)
+            if number == signal.SIGKILL:
+                psutil.wait_procs(family, timeout=10)
 
 
 def _run(
     train: Callable[..., None], arguments: tuple[Any, ...], skipped: int, block: int, connection: Connection
 ) -> None:
-    os.setsid()
     train(*arguments, Turns(skipped, block, connection))

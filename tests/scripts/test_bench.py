@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from visionlab.tracking import journal, provenance
@@ -115,6 +117,35 @@ def test_the_bare_loop_is_the_same_recipe(bench_lib, home: Path) -> None:  # typ
     run = train(load_train_config(words))
     assert run is not None
     assert cifar10_arms.bare(words).accuracy == run.report()["test"]["accuracy"]
+
+
+def _all_stop(processes: list[psutil.Process]) -> bool:
+    """A signal takes a moment to arrive; what stays stopped for a while is stopped."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if all(one.status() == psutil.STATUS_STOPPED for one in processes):
+            time.sleep(0.2)
+            return all(one.status() == psutil.STATUS_STOPPED for one in processes)
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.slow
+def test_who_waits_for_its_turn_is_stopped_with_its_shipping_process(bench_lib, home: Path) -> None:  # type: ignore[no-untyped-def]
+    import bench_tracking
+    from turns import Contestant
+
+    contestant = Contestant(bench_tracking.train, [], "digits", 20, skipped=0, block=2)
+    try:
+        contestant.turn()  # in which its shipping process is started
+        family = [contestant.process, *contestant.process.children(recursive=True)]
+        assert any("visionlab.tracking.shipper" in " ".join(one.cmdline()) for one in family)
+        assert _all_stop(family)
+        assert contestant.turn() > 0
+        assert _all_stop(family)
+    finally:
+        contestant.kill()
+    assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family)
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ class CampaignRecord:
         assert self._journal is not None
         lab = Lab.of(config, self._plan.cells, results)
         found = conclusion.verdicts(lab)
-        self.run.add_to_report(**conclusion.report(found, findings(results)))
+        self.run.add_to_report(**conclusion.report(lab, found, findings(results)))
         self._journal.append("table", file=self.run.add_table(conclusion.TABLE, conclusion.columns(lab)))
         files: list[Path] = []
         try:

@@ -11,7 +11,7 @@ from visionlab import project
 from visionlab.commands.campaign import add_campaign_arguments
 from visionlab.comparison.table import aligned
 from visionlab.config.defaults import options
-from visionlab.errors import UserError
+from visionlab.errors import ConfigError, UserError
 
 ALL = "all"
 
@@ -34,9 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
         print("\n".join(_listing(known)))
         return
     labs = known if names == [ALL] else names
-    if names == [ALL] and any(word.startswith("campaign.name=") for word in words):
-        raise UserError("campaign.name: expected none for all labs, each of which has its own")
-    absent = [line for name in labs or [None] for line in _carry_out(name, words, arguments.fresh)]
+    if len(labs) > 1 and any(word.startswith("campaign.name=") for word in words):
+        raise UserError("campaign.name: expected none for several labs, each of which has its own")
+    if len(labs) < 2:
+        absent = _carry_out(labs[0] if labs else None, words, arguments.fresh)
+    else:
+        absent = [line for name in labs for line in _carry_out_if_possible(name, words, arguments.fresh)]
     if absent:
         print("", *absent, sep="\n", file=sys.stderr)
         sys.exit(1)
@@ -48,6 +51,16 @@ def _carry_out(name: str | None, words: list[str], fresh: bool) -> list[str]:
     from visionlab.labs.conclusion import absent
 
     return absent(carry_out("lab", [f"lab={name}", *words] if name else words, fresh))
+
+
+def _carry_out_if_possible(name: str, words: list[str], fresh: bool) -> list[str]:
+    """As one of several: what keeps this one from being done need not keep the others, and is said at the end."""
+    try:
+        return _carry_out(name, words, fresh)
+    except ConfigError:
+        raise  # nothing was begun, and the next would say the same
+    except UserError as error:
+        return [f"lab-{name}: {error}"]
 
 
 def _listing(names: list[str]) -> list[str]:

@@ -80,6 +80,20 @@ FigureKind = Literal[
 ]
 
 
+# what a kind cannot be drawn without
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "lines": ("measure", "x"),
+    "bars": ("measure", "x"),
+    "layers": ("measure", "panels"),
+    "profile": ("measure", "by"),
+    "averages": ("x", "panels"),
+    "recalls": ("panels", "by"),
+    "confusions": ("panels",),
+    "regions": ("panels",),
+    "updates": ("panels",),
+}
+
+
 class FigureConfig(Section):
     """A picture of a lab."""
 
@@ -93,6 +107,13 @@ class FigureConfig(Section):
     where: Selection = Field({}, description="the labels of the runs that are drawn, by axis")
     log: bool = Field(False, description="draw by orders of magnitude")
     caption: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> FigureConfig:
+        missing = [field for field in _NEEDED.get(self.kind, ()) if getattr(self, field) is None]
+        if missing:
+            raise ValueError(f"expected {' and '.join(missing)} for a picture of the kind {self.kind}")
+        return self
 
 
 class LabConfig(Section):
@@ -108,7 +129,7 @@ class LabConfig(Section):
     measures: tuple[str, ...] = Field(min_length=1, description="the columns of the table")
     figures: tuple[FigureConfig, ...] = Field(min_length=1)
     effects: tuple[EffectConfig, ...] = Field(min_length=1)
-    full: bool = Field(False, description="the real sizes instead of those that are done in a minute or two")
+    full: bool = Field(False, description="the real sizes instead of those that are done in minutes")
     tiny: bool = Field(False, description="a look at how it works, too small to show anything")
     full_overrides: tuple[str, ...] = Field((), description="added to the overrides with full=true")
     tiny_overrides: tuple[str, ...] = Field((), description="added to the overrides with tiny=true")
@@ -141,6 +162,11 @@ class LabConfig(Section):
                 if axis not in labels:
                     raise ValueError(f"figures.{place}: expected one of the axes {', '.join(labels)}, given {axis}")
         return self
+
+    @property
+    def size(self) -> Literal["full", "fast", "tiny"]:
+        """Which of its sizes it is done in."""
+        return "full" if self.full else "tiny" if self.tiny else "fast"
 
     @property
     def size_overrides(self) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from visionlab.labs.measures import MEASURES
 from visionlab.labs.trained import Trained
 from visionlab.tracking.run import Run
 
-TABLE, EFFECTS = "lab", "effects"  # the table's name, and the entry of report.json
+TABLE = "lab"  # its name
+EFFECTS, SIZE = "effects", "size"  # entries of report.json
 
 
 def verdicts(lab: Lab) -> list[Verdict]:
@@ -23,10 +24,10 @@ def verdicts(lab: Lab) -> list[Verdict]:
     return [judge(effect, lab) for effect in lab.config.effects]
 
 
-def report(found: Sequence[Verdict], text: Sequence[str]) -> dict[str, Any]:
+def report(lab: Lab, found: Sequence[Verdict], text: Sequence[str]) -> dict[str, Any]:
     """The entries of `report.json`, with the verdicts behind other sentences."""
     effects = [{"seen": verdict.seen, "text": verdict.text} for verdict in found]
-    return {EFFECTS: effects, "text": [*text, *(verdict.text for verdict in found)]}
+    return {EFFECTS: effects, SIZE: lab.config.size, "text": [*text, *(verdict.text for verdict in found)]}
 
 
 def draw_all(lab: Lab, folder: Path) -> list[Path]:
@@ -62,6 +63,20 @@ def columns(lab: Lab) -> dict[str, list[Any]]:
 
 
 def absent(campaign: Run) -> list[str]:
-    """Of a lab's folder a line for each effect that its runs do not show."""
-    effects = campaign.report().get(EFFECTS, [])
-    return [f"{campaign.id}: {effect['text']}" for effect in effects if effect["seen"] is False]
+    """Of a lab's folder a line for each effect that its runs do not show, and for what could not be judged.
+
+    A lab in its tiny size is no more than a look: there it is enough that none is seen not to be.
+    """
+    report = campaign.report()
+    if EFFECTS not in report:
+        return [f"{campaign.id}: its effects could not be judged; what it printed says why"]
+    is_look = report[SIZE] == "tiny"
+    lines = [
+        f"{campaign.id}: {effect['text']}"
+        for effect in report[EFFECTS]
+        if effect["seen"] is False or (effect["seen"] is None and not is_look)
+    ]
+    missing = report["total"] - report["counts"].get("finished", 0)
+    if missing:
+        lines.append(f"{campaign.id}: {missing} of {report['total']} runs did not come to their end")
+    return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from visionlab.config.data import AugmentConfig, DataConfig
 from visionlab.config.model import ModelConfig
@@ -64,9 +64,10 @@ def _accuracy(name: str, split: str) -> float:
     return right / seen if seen else math.nan
 
 
-def parameters(trained: Trained) -> dict[str, Any]:
-    """The weights and statistics of the chosen network by name, read from its checkpoint alone."""
-    from visionlab.training import checkpoint_file
+def parameters(trained: Trained, which: Literal["chosen", "last"] = "chosen") -> dict[str, Any]:
+    """Weights and statistics by name, of the network that validation chose or the one at the end of training."""
+    from visionlab.training import checkpoint_file, checkpoints
 
-    content = checkpoint_file.read(trained.run.checkpoint())["state_dict"]
+    newest = checkpoints.newest(trained.run.checkpoints)[0] if which == "last" else None
+    content = checkpoint_file.read(trained.run.checkpoint() if newest is None else newest.file)["state_dict"]
     return {name.removeprefix(PREFIX): tensor for name, tensor in content.items() if name.startswith(PREFIX)}

@@ -20,7 +20,7 @@ from visionlab.tracking.journal import Record
 
 SIZES = {
     "full": "the real sizes",
-    "fast": "small, so that it is done in a minute or two",
+    "fast": "small, so that it is done in minutes",
     "tiny": "too small to show anything",
 }
 
@@ -89,7 +89,7 @@ def _table(lab: Lab) -> Block:
 
 
 def _setting(lab: Lab, base: TrainConfig, command: str) -> Iterator[Block]:
-    size = "full" if lab.config.full else "tiny" if lab.config.tiny else "fast"
+    size = lab.config.size
     yield Code(command)
     yield Text(f"The size is {size}: {SIZES[size]}.")
     yield Text("What all runs have in common, as far as it differs from the defaults:")

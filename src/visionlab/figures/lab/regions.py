@@ -91,6 +91,8 @@ def _equation(run: Trained) -> str:
     weights = [weight.ravel().tolist() for weight in networks.parameters(run).values()]
     if run.config.model.name != "perceptron":
         return ""
+    if not any(weights[0]):
+        return "\nno line: all weights are 0"
     terms = [f"{weight:+.3g}\N{NO-BREAK SPACE}x{place + 1}" for place, weight in enumerate(weights[0])]
     return f"\n{' '.join(terms)} {weights[1][0]:+.3g} = 0".replace("-", "\N{MINUS SIGN}")
 

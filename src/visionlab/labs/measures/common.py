@@ -20,11 +20,6 @@ def _final_gap(run: Trained) -> float | None:
     return None if training is None or validation is None else training - validation
 
 
-def _loss_gap(run: Trained) -> float | None:
-    training, validation = run.last("train/loss"), run.last("val/loss")
-    return None if training is None or validation is None else validation - training
-
-
 def _best_loss(run: Trained) -> float | None:
     return min((value for _, value in run.curves.get("val/loss", ())), default=None)
 
@@ -59,7 +54,6 @@ MEASURES = {
     "final_gap": Measure("accuracy in training less that in validation, at the end", _final_gap, "share"),
     "loss": Measure("validation loss at the end", lambda run: run.last("val/loss")),
     "training_loss": Measure("training loss at the end", lambda run: run.last("train/loss")),
-    "loss_gap": Measure("validation loss less training loss", _loss_gap),
     "best_loss": Measure("least validation loss", _best_loss),
     "loss_rise": Measure("rise of the validation loss from its minimum to the end", _loss_rise),
     "calibration_error": Measure("calibration error at the end", _calibration_error, "share"),

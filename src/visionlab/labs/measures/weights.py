@@ -1,4 +1,4 @@
-"""How large weights are, and what dropout drops."""
+"""How large the weights are at the end, and what dropout drops."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from visionlab.labs.trained import Trained
 
 
 def _norm(run: Trained, order: int) -> float:
-    """The L1 or L2 norm of all filters and matrices of the chosen network together."""
-    weights = [weight for weight in networks.parameters(run).values() if weight.ndim >= 2]
+    """The L1 or L2 norm of all filters and matrices together."""
+    weights = [weight for weight in networks.parameters(run, "last").values() if weight.ndim >= 2]
     return math.pow(sum(float((weight.abs() ** order).sum()) for weight in weights), 1 / order)
 
 
 def _small(run: Trained) -> float:
     """The share of weights that are next to nothing."""
-    weights = [weight for weight in networks.parameters(run).values() if weight.ndim >= 2]
+    weights = [weight for weight in networks.parameters(run, "last").values() if weight.ndim >= 2]
     few = sum(int((weight.abs() < 1e-3).sum()) for weight in weights)
     return few / sum(int(weight.numel()) for weight in weights)
 
