@@ -37,7 +37,7 @@ class Training(NamedTuple):
 
 
 def prepare(experiment: str, steps: int, *overrides: str) -> Training:
-    """An experiment for at least so many steps, in whole epochs and without validation; always the same weights.
+    """An experiment for about so many steps, no fewer, in whole epochs and without validation; always the same weights.
 
     On the CPU, and with a step for each forward pass, as turns are timed by these.
     """
@@ -45,6 +45,11 @@ def prepare(experiment: str, steps: int, *overrides: str) -> Training:
     config = load_train_config([*words, "trainer.accumulate=1"])
     datamodule = build_data(config)
     epochs = math.ceil(steps / (datamodule.sizes["train"] // config.data.batch_size))
+    # so many images that the last epoch ends soon after the last step; half a batch is for what splitting rounds off
+    images = (math.ceil(steps / epochs) + 0.5) * config.data.batch_size
+    share = min(1.0, images / datamodule.sizes["train"]) * config.data.fraction
+    config = config.model_copy(update={"data": config.data.model_copy(update={"fraction": share})})
+    datamodule = build_data(config)
     trainer = hardware.resolve(config.trainer).model_copy(update={"max_epochs": epochs})
     config = config.model_copy(update={"trainer": trainer})
     pl.seed_everything(config.seed, verbose=False)
