@@ -21,15 +21,16 @@ def fold(accuracy: float | None, split_seed: int, folds: int | None = 5) -> Any:
 def test_an_estimate_is_a_split_s_or_the_mean_over_the_folds_of_a_division() -> None:
     single = [fold(0.8, 0, None), fold(0.9, 1, None), fold(None, 2, None)]
     assert MEASURES["estimate"].values(single) == [0.8, 0.9]
-    assert MEASURES["deviation"].values(single) == pytest.approx([0.05, 0.05])
+    # of two, sqrt(2) times as far as their mean is
+    assert MEASURES["deviation"].values(single) == pytest.approx([0.05 * 2**0.5] * 2)
     folds = [
         fold(accuracy, seed) for seed, accuracies in enumerate([(0.7, 0.9), (0.8, 0.9)]) for accuracy in accuracies
     ]
     assert MEASURES["estimate"].values(folds) == pytest.approx([0.8, 0.85])
-    assert MEASURES["deviation"].values(folds) == pytest.approx([0.025, 0.025])
+    assert MEASURES["deviation"].values(folds) == pytest.approx([0.025 * 2**0.5] * 2)
     four = folds + [fold(accuracy, 2 + number // 2) for number, accuracy in enumerate((0.9, 0.9, 0.9, 0.9))]
     # over two divisions each: 0.825 and 0.9
-    assert MEASURES["repeated_deviation"].values(four) == pytest.approx([0.0375, 0.0375])
+    assert MEASURES["repeated_deviation"].values(four) == pytest.approx([0.0375 * 2**0.5] * 2)
 
 
 def test_norms_are_of_all_matrices_together(monkeypatch: pytest.MonkeyPatch) -> None:

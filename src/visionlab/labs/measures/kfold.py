@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -25,9 +26,14 @@ def _estimates(runs: Sequence[Trained], together: int = 1) -> list[float]:
 
 
 def _deviations(runs: Sequence[Trained], together: int = 1) -> list[float]:
-    """How far each is from the mean of all, which for few of them is nearer to each than what they estimate."""
+    """How far each is from the mean of all.
+
+    That mean is nearer to each of few estimates than what they estimate: their variance about it is 1 - 1/n times the
+    true one, which is made up for, as kinds with different n are compared.
+    """
     found = _estimates(runs, together)
-    return [abs(one - fmean(found)) for one in found]
+    larger = math.sqrt(len(found) / (len(found) - 1)) if len(found) > 1 else math.nan
+    return [larger * abs(one - fmean(found)) for one in found]
 
 
 MEASURES = {
