@@ -46,6 +46,11 @@ def test_a_lab_s_file_says_how_it_is_done_and_what_came_out(name: str) -> None:
     assert f"visionlab lab {name}" in header
     assert re.search(r"time: .*\d", header)
     assert "on: " in header
+    # who has no network has to know before
+    needs_images = "data=cifar10" in text
+    assert ("data: CIFAR-10" in header) is needs_images
+    course = (project.conf().parent / "docs" / "course.md").read_text(encoding="utf-8")
+    assert (f"visionlab lab {name}\n```\n\nIt trains on CIFAR-10." in course) is needs_images
     config = _config(name)
     assert config.name == name
     assert all(effect.says[0].isupper() and not effect.says.endswith(".") for effect in config.effects)
