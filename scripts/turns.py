@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -95,6 +96,8 @@ class Contestant:
     """
 
     def __init__(self, train: Callable[..., None], *arguments: Any, skipped: int, block: int) -> None:
+        # of what a killed process leaves the tracker of semaphores warns, and cleans it up
+        os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
         # a child of a process that has imported everything and done nothing
         context = multiprocessing.get_context("forkserver")
         self.connection, there = context.Pipe()
