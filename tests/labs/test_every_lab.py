@@ -10,6 +10,7 @@ from PIL import Image
 
 from visionlab import project
 from visionlab.campaigns.carry_out import carry_out
+from visionlab.campaigns.plan import make_plan
 from visionlab.config.defaults import options
 from visionlab.config.lab import LabConfig
 from visionlab.labs.conclusion import EFFECTS
@@ -57,9 +58,18 @@ def test_a_lab_s_file_says_how_it_is_done_and_what_came_out(name: str) -> None:
     assert config.question.endswith("?")
 
 
-def _config(name: str) -> LabConfig:
-    from visionlab.campaigns.plan import make_plan
+@pytest.mark.parametrize("name", LABS)
+def test_the_real_sizes_are_larger(name: str) -> None:
+    """More runs, or other settings of the same ones; each is one that can be trained."""
+    fast, full = (make_plan("lab", [f"lab={name}", *size, "tracking=off"]) for size in ([], ["lab.full=true"]))
+    assert full.name == f"{fast.name}-full"
+    assert full.total >= fast.total
+    assert full.lab is not None
+    is_larger = full.total > fast.total or full.lab.size_overrides != full.lab.overrides
+    assert is_larger is bool(full.lab.full_overrides or full.lab.full_repeats > 1)
 
+
+def _config(name: str) -> LabConfig:
     lab = make_plan("lab", [f"lab={name}", "lab.tiny=true", "tracking=off"]).lab
     assert lab is not None
     return lab
