@@ -32,10 +32,9 @@ import numpy as np
 import torch
 from bench_lib import median_ratio, positive, print_table, spread
 from torch import Tensor, nn
-from turns import Contestant, Turns, prepare
+from turns import Contestant, Turns, configure, prepare
 
 from visionlab import project
-from visionlab.config.load import load_train_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import ConfigError
@@ -116,8 +115,7 @@ def _settings(arm: str) -> list[str]:
 
 
 def _config(experiment: str, arm: str) -> TrainConfig:
-    config = load_train_config([f"experiment={experiment}", "trainer.accelerator=cpu", *_settings(arm)])
-    return config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+    return configure(experiment, *_settings(arm))
 
 
 def ours(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:

@@ -24,6 +24,7 @@ from torch import nn
 from visionlab.config.load import load_train_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.errors import ConfigError
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
 from visionlab.training.classifier import Classifier
@@ -37,22 +38,36 @@ class Training(NamedTuple):
     module: Classifier
 
 
-def prepare(experiment: str, steps: int, *overrides: str) -> Training:
-    """An experiment for about so many steps, no fewer, in whole epochs and without validation; always the same weights.
+def configure(experiment: str, *overrides: str) -> TrainConfig:
+    """An experiment without validation, on the CPU, resolved.
 
-    On the CPU, and with a step for each forward pass, as turns are timed by these.
+    Raises:
+        ConfigError: a setting is wrong, or its steps are not its network's forward passes, which turns are counted by.
     """
     words = [f"experiment={experiment}", "data.val_fraction=0", "trainer.accelerator=cpu", *overrides]
-    config = load_train_config([*words, "trainer.accumulate=1"])
+    config = load_train_config(words)
+    for path, wrong in (
+        ("trainer.accumulate", config.trainer.accumulate > 1),
+        ("trainer.compile", config.trainer.compile),
+    ):
+        if wrong:
+            raise ConfigError([f"{path}: is not measured here, as each forward pass has to be one step; leave it out"])
+    return config.model_copy(update={"trainer": hardware.resolve(config.trainer)})
+
+
+def prepare(experiment: str, steps: int, *overrides: str) -> Training:
+    """An experiment for about so many steps, no fewer, in whole epochs; always the same weights."""
+    config = configure(experiment, *overrides)
     datamodule = build_data(config)
     epochs = math.ceil(steps / (datamodule.sizes["train"] // config.data.batch_size))
     # so many images that the last epoch ends soon after the last step; half a batch is for what splitting rounds off
     images = (math.ceil(steps / epochs) + 0.5) * config.data.batch_size
     share = min(1.0, images / datamodule.sizes["train"]) * config.data.fraction
-    config = config.model_copy(update={"data": config.data.model_copy(update={"fraction": share})})
+    data = config.data.model_copy(update={"fraction": share})
+    config = config.model_copy(
+        update={"data": data, "trainer": config.trainer.model_copy(update={"max_epochs": epochs})}
+    )
     datamodule = build_data(config)
-    trainer = hardware.resolve(config.trainer).model_copy(update={"max_epochs": epochs})
-    config = config.model_copy(update={"trainer": trainer})
     pl.seed_everything(config.seed, verbose=False)
     module = build_module(config, datamodule)
     initialize_from_data(module, datamodule)

@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from visionlab.errors import ConfigError
 from visionlab.tracking import journal, provenance
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -117,6 +118,15 @@ def test_the_bare_loop_is_the_same_recipe(bench_lib, home: Path) -> None:  # typ
     run = train(load_train_config(words))
     assert run is not None
     assert cifar10_arms.bare(words).accuracy == run.report()["test"]["accuracy"]
+
+
+@pytest.mark.parametrize("word", ["trainer.accumulate=2", "trainer.compile=true"])
+def test_steps_that_are_not_forward_passes_are_refused(bench_lib, word: str) -> None:  # type: ignore[no-untyped-def]
+    import turns
+
+    assert turns.configure("digits").trainer.accelerator == "cpu"
+    with pytest.raises(ConfigError, match=word.partition("=")[0]):
+        turns.configure("digits", word)
 
 
 def _all_stop(processes: list[psutil.Process]) -> bool:
