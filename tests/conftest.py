@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +26,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # each process that a test starts would compile all of torch anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# tests fork children and kill them: tqdm's own lock is for several processes, and one killed with it would keep it
+tqdm.set_lock(threading.RLock())
 
 MOST_WORKERS = 8
 WORKER_BYTES = 3e9  # with torch, MLflow and the processes that its tests start
