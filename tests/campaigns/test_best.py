@@ -8,7 +8,8 @@ import pytest
 
 from visionlab import project
 from visionlab.campaigns.best import best_config
-from visionlab.config.load import dump_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import dump_config
 from visionlab.errors import ConfigError, UserError
 
 

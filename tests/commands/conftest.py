@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from visionlab import project
-from visionlab.config.load import flatten, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import flatten
 from visionlab.tracking import predictions
 from visionlab.tracking.run import Run
 

@@ -16,7 +16,8 @@ import yaml
 
 from tests.training.test_launch import torchrun
 from visionlab import cli, project
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.data.datamodule import Raw
 from visionlab.data.digits import Digits
 from visionlab.errors import DataUnavailableError, InterruptedRun, UserError

@@ -10,7 +10,8 @@ import yaml
 from tests.config.mistakes import lines
 from visionlab import project
 from visionlab.config.defaults import choosable
-from visionlab.config.load import change_config, dump_config, load_train_config, read_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config, dump_config, read_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, UserError
 

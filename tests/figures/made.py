@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from visionlab import project
-from visionlab.config.load import flatten, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import flatten
 from visionlab.tracking import predictions
 from visionlab.tracking.run import Run
 

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from tests.property.ranks import in_ranks
 from visionlab.config.data import DigitsConfig
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule, Raw
 from visionlab.data.digits import Digits

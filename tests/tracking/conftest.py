@@ -12,7 +12,8 @@ import pytest
 
 from tests.tracking.server import Proxy, Server
 from visionlab import project
-from visionlab.config.load import flatten, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import flatten
 from visionlab.config.trainer import TrackingConfig
 from visionlab.tracking.run import Run
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.loader import Batch
 from visionlab.training.build import build_data, build_module

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from visionlab import project
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.config.train import TrainConfig
 from visionlab.data.loader import Batch
 from visionlab.errors import ConfigError, InterruptedRun

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 import visionlab
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.data import feature_file
 from visionlab.errors import ConfigError, InterruptedRun, UserError
 from visionlab.models.pretrained.network import Pretrained

@@ -17,7 +17,8 @@ import torch
 
 import visionlab
 from visionlab import project
-from visionlab.config.load import change_config, load_train_config
+from visionlab.config.load import load_train_config
+from visionlab.config.resolved import change_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, InterruptedRun, UserError
 from visionlab.tracking import journal, provenance

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from visionlab.campaigns.statistics import difference, estimate
 from visionlab.campaigns.words import metric, pair, setting
 from visionlab.comparison.table import aligned
-from visionlab.config.load import flatten
+from visionlab.config.resolved import flatten
 from visionlab.errors import UserError
 from visionlab.tracking.run import Run
 

@@ -26,7 +26,7 @@ from visionlab.config.campaign import (
 from visionlab.config.compose import compose_config, sweeps
 from visionlab.config.defaults import options
 from visionlab.config.lab import LabConfig
-from visionlab.config.load import check, flatten
+from visionlab.config.resolved import check, flatten
 from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
 from visionlab.labs.measures import MEASURES

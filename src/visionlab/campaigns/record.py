@@ -13,7 +13,7 @@ from visionlab.campaigns.plan import Plan
 from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.statistics import estimate
 from visionlab.config.lab import LabConfig
-from visionlab.config.load import dump_config, flatten
+from visionlab.config.resolved import dump_config, flatten
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError
 from visionlab.tracking import provenance

@@ -10,9 +10,10 @@ from typing import Any
 
 from visionlab import project
 from visionlab.config.campaign import Parameter
-from visionlab.config.compose import COMMAND_LINE, Composed
+from visionlab.config.composed import COMMAND_LINE, Composed
 from visionlab.config.lab import Choice
-from visionlab.config.load import check, compose_train
+from visionlab.config.load import compose_train
+from visionlab.config.resolved import check
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError
 from visionlab.tracking.start import name_start

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from visionlab.config.load import dump_config, load_train_config
+    from visionlab.config.load import load_train_config
+    from visionlab.config.resolved import dump_config
 
     print(dump_config(load_train_config(with_quick_start(arguments.overrides))), end="")

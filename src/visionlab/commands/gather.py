@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from visionlab.config.compose import compose_config
     from visionlab.config.gather import GatheringConfig
-    from visionlab.config.load import check
+    from visionlab.config.resolved import check
 
     config = check(GatheringConfig, compose_config(project.conf(), "gathering", arguments.overrides)).gather
     root = project.data() / config.name

@@ -34,7 +34,7 @@ def go_on(found: Run, overrides: list[str]) -> None:
     Raises:
         UserError: there is nothing to go on with, or a setting cannot change.
     """
-    from visionlab.config.load import change_config
+    from visionlab.config.resolved import change_config
 
     if launch.current().rank == 0:  # the others may come later, when the run goes on already
         found.mark_if_abandoned()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from visionlab.comparison.summary import Summary
-from visionlab.config.load import flatten
+from visionlab.config.resolved import flatten
 from visionlab.errors import UserError
 from visionlab.tracking import predictions
 from visionlab.tracking.predictions import Predictions

@@ -7,7 +7,6 @@ key, because pydantic knows every key there is and says of all the wrong ones at
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from visionlab.config.composed import COMMAND_LINE, Composed
 from visionlab.config.defaults import choosable, defaults_mistakes, options
 from visionlab.config.expectation import show
 from visionlab.config.failures import refused, unreadable, unresolved
@@ -29,32 +29,7 @@ from visionlab.config.source import Source
 from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
 
-COMMAND_LINE = "command line"
 EXPERIMENT = "experiment"
-
-
-@dataclass(frozen=True)
-class Composed:
-    """The merged settings, and where each of them was said."""
-
-    values: dict[str, Any]
-    overrides: frozenset[str]  # dotted paths given on the command line
-    sources: list[Source]  # later ones win
-    mistakes: tuple[str, ...] = ()  # a line for each override that was left out
-
-    def origin(self, path: str) -> str:
-        """The file and line, or the command line, that the dotted `path` comes from."""
-        if any(override.startswith(f"{path}.") for override in self.overrides):
-            return COMMAND_LINE
-        while path:
-            if path in self.overrides:
-                return COMMAND_LINE
-            for source in reversed(self.sources):
-                line = source.line_of(path)
-                if line is not None:
-                    return f"{source.label}:{line}"
-            path = path.rpartition(".")[0]
-        return "defaults"
 
 
 def sweeps(arguments: list[str]) -> tuple[dict[str, tuple[Any, ...]], list[str]]:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from visionlab.config.load import read_config
+from visionlab.config.resolved import read_config
 from visionlab.data.decode import CHANNELS, centre_square, opaque
 from visionlab.data.spec import DataSpec
 from visionlab.prediction.predictor import Predictor

@@ -11,7 +11,7 @@ from visionlab.campaigns.findings import THINGS, findings
 from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.statistics import estimate
 from visionlab.campaigns.words import capital, differing, metric, names, pair, run, said, value
-from visionlab.config.load import dump_config
+from visionlab.config.resolved import dump_config
 from visionlab.config.train import TrainConfig
 from visionlab.figures.style import shorten
 from visionlab.reports import page, words

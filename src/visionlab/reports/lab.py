@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from visionlab.campaigns.results import Results
-from visionlab.config.load import dump_config
+from visionlab.config.resolved import dump_config
 from visionlab.config.train import TrainConfig
 from visionlab.labs.conclusion import rows
 from visionlab.labs.effects import Verdict

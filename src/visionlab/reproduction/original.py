@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from visionlab.config.load import flatten
+from visionlab.config.resolved import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, UserError
 from visionlab.reproduction.facts import SHORT

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from visionlab.config.load import dump_config, flatten, read_config
+from visionlab.config.resolved import dump_config, flatten, read_config
 from visionlab.config.train import TrainConfig
 from visionlab.errors import RankError, UserError
 from visionlab.tracking import journal

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab import project
-from visionlab.config.load import flatten
+from visionlab.config.resolved import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import InterruptedRun, PrunedRun, RankError, UserError
