@@ -29,7 +29,7 @@ from visionlab import project
 from visionlab.config.diagnostics import DiagnosticsConfig
 from visionlab.config.load import load_train_config
 from visionlab.tracking.provenance import cpu_name
-from visionlab.training import engine, hardware
+from visionlab.training import fitting, hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
 from visionlab.training.diagnostics import Diagnostics
 from visionlab.training.interruption import Interruption
@@ -100,7 +100,7 @@ def measure(experiment: str, pairs: int, *settings: str) -> tuple[list[float], l
     overrides = [f"experiment={experiment}", "diagnostics=all", "data.val_fraction=0", "tracking=off", *settings]
     config = load_train_config(overrides)
     turns: list[Turns] = []
-    usual = engine._callbacks
+    usual = fitting.callbacks_of
 
     def with_turns(*arguments: Any) -> list[Callback]:
         turns.append(Turns(config.diagnostics))
@@ -115,12 +115,12 @@ def measure(experiment: str, pairs: int, *settings: str) -> tuple[list[float], l
         pl.seed_everything(config.seed, verbose=False)
         module = build_module(config, datamodule)
         initialize_from_data(module, datamodule)
-        engine._callbacks = with_turns
+        fitting.callbacks_of = with_turns
         try:
             with Interruption() as interruption, Recording(config, datamodule, module, interruption) as recording:
-                engine.fit(config, module, datamodule, recording, interruption)
+                fitting.fit(config, module, datamodule, recording, interruption)
         finally:
-            engine._callbacks = usual
+            fitting.callbacks_of = usual
     recorded, plain = turns[0].milliseconds
     return recorded[:pairs], plain[:pairs]
 

@@ -21,17 +21,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import itertools
 import os
 import tempfile
 from importlib.metadata import version
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from bench_lib import median_ratio, positive, print_table, spread
-from torch import Tensor, nn
+from rivals import train_bare, train_template
 from turns import Contestant, Turns, configure, prepare
 
 from visionlab import project
@@ -41,7 +39,7 @@ from visionlab.errors import ConfigError
 from visionlab.tracking.provenance import cpu_name
 from visionlab.training import hardware
 from visionlab.training.classifier import Classifier
-from visionlab.training.engine import fit
+from visionlab.training.fitting import fit
 from visionlab.training.interruption import Interruption
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording
@@ -125,82 +123,22 @@ def ours(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifi
 
 
 def bare(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:
-    """The least that has to be done."""
-    network, loss = module.network.train(), module.loss
+    """A loop without Lightning or tracking."""
+    device = torch.device("cpu")
     if config.trainer.channels_last:
-        network.to(memory_format=torch.channels_last)
-    datamodule.place(torch.device("cpu"), 0, 1, bool(config.trainer.channels_last))
-    optimizer = config.optimizer.load_implementation()(config.optimizer, module)
-    factor = config.schedule.load_implementation()(config.schedule)
-    batches = datamodule.train_dataloader()
-    steps = config.trainer.max_epochs * len(batches)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, steps))
-    for batch in itertools.chain.from_iterable(batches for _ in range(config.trainer.max_epochs)):
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.trainer.precision == "bf16-mixed"):
-            value = loss(network(batch.images), batch.targets)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        schedule.step()
+        module.network.to(memory_format=torch.channels_last)
+    datamodule.place(device, 0, 1, bool(config.trainer.channels_last))
+    train_bare(config, datamodule, module, device)
 
 
-def template(
-    config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier, precision: str = "32-true"
-) -> None:
-    """The way most templates train."""
-    from torch.utils.data import DataLoader
-    from torchvision import transforms
-    from torchvision.datasets import CIFAR10
-
-    pipeline = transforms.Compose(
-        [
-            transforms.RandomCrop(32, padding=config.data.augment.translate, padding_mode="reflect"),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize(datamodule.mean.tolist(), datamodule.std.tolist()),
-        ]
-    )
-    source = CIFAR10(str(project.data()), transform=pipeline)
-    loader = DataLoader(source, config.data.batch_size, shuffle=True, num_workers=2, drop_last=True)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        precision=precision,
-        max_epochs=config.trainer.max_epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(Template(module, config.trainer.max_epochs * len(loader)), loader)
-
-
-class Template(pl.LightningModule):
-    """The same network, loss and optimizer as ours, in a module as it is usually written."""
-
-    def __init__(self, module: Classifier, steps: int) -> None:
-        super().__init__()
-        self.network: nn.Module = module.network
-        self.loss, self.steps = module.loss, steps
-        self.optimizer_config, self.schedule_config = module.optimizer_config, module.schedule_config
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        images, labels = batch
-        logits = self.network(images)
-        loss: Tensor = self.loss(logits, labels)
-        self.log("train/loss", loss)
-        self.log("train/accuracy", (logits.argmax(dim=1) == labels).float().mean())
-        return loss
-
-    def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer_config.load_implementation()(self.optimizer_config, self)
-        factor = self.schedule_config.load_implementation()(self.schedule_config)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(step, self.steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+def template(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:
+    """The usual way."""
+    train_template(config, datamodule, module, "32-true")
 
 
 def template_bf16(config: TrainConfig, datamodule: ImageDataModule[Any], module: Classifier) -> None:
     """The usual way with autocast."""
-    template(config, datamodule, module, "bf16-mixed")
+    train_template(config, datamodule, module, "bf16-mixed")
 
 
 ARMS = {"ours": ours, "bare": bare, "template": template, "template-bf16": template_bf16}

@@ -47,7 +47,7 @@ from visionlab.tracking.provenance import cpu_name
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 from visionlab.training import hardware
-from visionlab.training.engine import fit
+from visionlab.training.fitting import fit
 from visionlab.training.interruption import Interruption
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording

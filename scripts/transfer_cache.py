@@ -20,7 +20,7 @@ from visionlab.config.load import load_train_config
 from visionlab.tracking import journal
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module
-from visionlab.training.engine import fit
+from visionlab.training.fitting import fit
 from visionlab.training.interruption import Interruption
 from visionlab.training.quiet import quieten
 from visionlab.training.recording import Recording

@@ -29,6 +29,9 @@ from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module, initialize_from_data
 from visionlab.training.classifier import Classifier
 
+# what a killed process leaves is cleaned up by the tracker of semaphores, a process that would warn of it
+os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
+
 
 class Training(NamedTuple):
     """What is trained."""
@@ -111,8 +114,6 @@ class Contestant:
     """
 
     def __init__(self, train: Callable[..., None], *arguments: Any, skipped: int, block: int) -> None:
-        # of what a killed process leaves the tracker of semaphores warns, and cleans it up
-        os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning:multiprocessing.resource_tracker")
         # a child of a process that has imported everything and done nothing
         context = multiprocessing.get_context("forkserver")
         self.connection, there = context.Pipe()
