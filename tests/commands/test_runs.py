@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -164,6 +165,11 @@ def test_campaigns_have_a_list_of_their_own_and_their_runs_too(
     counts = {"finished": 2, "pruned": 1, "failed": 1, "running": 0}
     make_campaign("search", kind="grid", total=4, counts=counts, objectives=["val/accuracy"], best=best)
     make_campaign("empty", "FAILED", kind="grid", total=4, counts={}, objectives=["val/accuracy"], best=None)
+    folds = {"estimate": {"mean": 0.8125, "std": 0.0123}, "best": best}
+    make_campaign("folds", kind="crossval", total=5, counts=counts, objectives=["val/accuracy"], **folds)
+    make_campaign("one", kind="repeat", counts={}, objectives=["val/loss"], estimate={"mean": 0.25, "std": math.nan})
+    effects = [{"seen": True}, {"seen": False}, {"seen": None}]
+    make_campaign("lab", kind="lab", counts={}, objectives=["val/accuracy"], best=best, effects=effects)
     single, members = make_run(), [make_run(campaign="search") for _ in range(2)]
     command("runs")
     assert listed(capsys.readouterr().out) == [single.id]
@@ -171,12 +177,14 @@ def test_campaigns_have_a_list_of_their_own_and_their_runs_too(
     assert sorted(listed(capsys.readouterr().out)) == sorted(run.id for run in members)
     command("runs", "--campaigns")
     said = capsys.readouterr().out
-    assert listed(said) == ["search", "empty"]
-    assert "3/4, 1 failed" in said
-    assert "90.00%" in said
-    assert "lr=0.1" in said
+    assert listed(said) == ["search", "empty", "folds", "one", "lab"]
+    search, _, folded, repeated, lab = said.splitlines()[1:]
+    assert re.search(r"3/4, 1 failed +90\.00% +best val/accuracy +lr=0\.1$", search)
+    assert re.search(r"81\.25% ± 1\.23% +mean val/accuracy$", folded)
+    assert re.search(r" 0\.2500 +mean val/loss$", repeated)
+    assert re.search(r" 1 of 3 +effects seen$", lab)
     command("runs", "--campaigns", "--json")
-    assert [one["status"] for one in json.loads(capsys.readouterr().out)] == ["FINISHED", "FAILED"]
+    assert [one["status"] for one in json.loads(capsys.readouterr().out)][:2] == ["FINISHED", "FAILED"]
     with pytest.raises(UserError, match="did you mean search"):
         command("runs", "--campaign", "serch")
 

@@ -9,8 +9,9 @@ from typing import Any
 from visionlab.campaigns.results import short
 from visionlab.comparison.measures import show
 from visionlab.comparison.summary import Summary
+from visionlab.labs.conclusion import EFFECTS
 
-HEADINGS = ("campaign", "started", "status", "kind", "runs", "best", "by", "with")
+HEADINGS = ("campaign", "started", "status", "kind", "runs", "result", "of", "with")
 
 
 def rows(campaigns: Sequence[Summary]) -> list[list[str]]:
@@ -25,18 +26,34 @@ def as_object(campaign: Summary) -> dict[str, Any]:
 
 def _row(campaign: Summary) -> list[str]:
     report = campaign.report
-    counts, best = report.get("counts", {}), report.get("best")
+    counts = report.get("counts", {})
     done = counts.get("finished", 0) + counts.get("pruned", 0)
     failed = f", {counts['failed']} failed" if counts.get("failed") else ""
-    metric = report.get("objectives", [""])[0]
-    settings = best["settings"] if best else {}
     return [
         campaign.run.id,
         time.strftime("%Y-%m-%d %H:%M", time.localtime(campaign.start["time"] / 1000)),
         campaign.status,
         str(campaign.start["proposer"]),
         f"{done}/{report.get('total', '?')}{failed}",
-        show(metric, best["values"][0]) if best else "",
-        metric,
-        " ".join(f"{path.rpartition('.')[2]}={short(value)}" for path, value in settings.items()),
+        *_result(report),
     ]
+
+
+def _result(report: dict[str, Any]) -> tuple[str, str, str]:
+    """What a campaign came to, of what, and with which settings: the best of those that choose, the mean of others."""
+    metric = report.get("objectives", [""])[0]
+    if report.get("kind") == "lab":
+        effects = report.get(EFFECTS)
+        return (f"{sum(bool(one['seen']) for one in effects)} of {len(effects)}" if effects else "", "effects seen", "")
+    if report.get("kind") in ("crossval", "repeat"):
+        found = report.get("estimate")
+        deviation = show(metric, found["std"]) if found else ""  # not known of a single run
+        mean = show(metric, found["mean"]) if found else ""
+        return f"{mean} ± {deviation}" if deviation else mean, f"mean {metric}", ""
+    best = report.get("best")
+    settings = best["settings"] if best else {}
+    return (
+        show(metric, best["values"][0]) if best else "",
+        f"best {metric}",
+        " ".join(f"{path.rpartition('.')[2]}={short(value)}" for path, value in settings.items()),
+    )

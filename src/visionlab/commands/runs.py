@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     campaigns = parser.add_mutually_exclusive_group()
     campaigns.add_argument("--campaign", metavar="NAME", help="the runs of a campaign, which are else left out")
-    campaigns.add_argument("--campaigns", action="store_true", help="campaigns, with their state and their best")
+    campaigns.add_argument("--campaigns", action="store_true", help="campaigns, with their state and what they came to")
     parser.add_argument("--json", action="store_true", help="a list of objects, with every validation result")
     parser.add_argument("--test", action="store_true", help="show test results too")
 
