@@ -37,7 +37,7 @@ def test_a_version_is_made_once_and_the_way_to_serve_it_is_said(
     assert first == f"{tracked.id}: is version 1 of pets now, alias current"
     assert serve.startswith("serve it: ")
     assert "mlflow models serve -m models:/pets@current --env-manager local" in serve
-    assert f'MLFLOW_TRACKING_URI="sqlite:///{home}/mlruns/mlflow.db"' in serve
+    assert f"MLFLOW_TRACKING_URI=sqlite:///{home}/mlruns/mlflow.db " in serve
     command("register", tracked.id, "pets", "--alias", "best")
     said = capsys.readouterr().out.splitlines()[0]
     assert said == f"{tracked.id}: was version 1 of pets already; alias best is this version now"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def test_a_run_that_mlflow_does_not_have_yet_is_sent_first(make_run: MakeRun, ho
     assert client_of(run).get_run(version.run_id).info.status == "FINISHED"
     said = serve_command(run, "lamp", "current", Path("/venv/bin"))
     assert said == (
-        f'PATH="/venv/bin:$PATH" MLFLOW_TRACKING_URI="sqlite:///{home}/mlruns/mlflow.db" '
+        f'PATH=/venv/bin:"$PATH" MLFLOW_TRACKING_URI=sqlite:///{home}/mlruns/mlflow.db '
         "mlflow models serve -m models:/lamp@current --env-manager local --port 5001"
     )
+
+
+def test_the_command_finds_folders_with_any_name(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "a $HOME of `one's` own"
+    (home / "bin").mkdir(parents=True)
+    monkeypatch.setenv("VISIONLAB_HOME", str(home))
+    said = serve_command(make_run(), "lamp", "current", home / "bin").partition("mlflow models")[0]
+    command = said + r"""sh -c 'printf "%s\n" "${PATH%%:*}" "$MLFLOW_TRACKING_URI"'"""
+    shown = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert shown == [str(home / "bin"), f"sqlite:///{home / 'mlruns' / 'mlflow.db'}"]

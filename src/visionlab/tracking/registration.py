@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,6 @@ def serve_command(run: Run, name: str, alias: str, bin_folder: Path) -> str:
     """
     uri = run.config().tracking.uri or local_store()
     return (
-        f'PATH="{bin_folder}:$PATH" MLFLOW_TRACKING_URI="{uri}" '
+        f'PATH={shlex.quote(str(bin_folder))}:"$PATH" MLFLOW_TRACKING_URI={shlex.quote(uri)} '
         f"mlflow models serve -m models:/{name}@{alias} --env-manager local --port 5001"
     )
