@@ -13,6 +13,7 @@ from visionlab.figures.files import drawing, save_table
 from visionlab.figures.lab.looks import panels, titled
 from visionlab.figures.style import BLUE, VERMILION, percent
 from visionlab.labs import networks
+from visionlab.labs.dichotomies import best_line
 from visionlab.labs.lab import Lab
 from visionlab.labs.trained import Trained
 
@@ -74,6 +75,13 @@ def _draw(axes: Axes, run: Trained) -> tuple[NDArray[np.float64], NDArray[np.int
     axes.contourf(side.numpy(), side.numpy(), np.clip(margin, -1e6, 1e6), levels=bounds, colors=PALE)
     if margin.min() < 0 < margin.max():
         axes.contour(side.numpy(), side.numpy(), margin, levels=[0], colors="black", linewidths=1.6)
+    answer = said.numpy()
+    if run.config.model.name == "perceptron" and (answer != batch.targets.numpy()).any():
+        line = best_line(inputs.double().numpy(), batch.targets.numpy())
+        height = grid.double().numpy() @ line.weights + line.bias
+        axes.contour(
+            side.numpy(), side.numpy(), height.reshape(POINTS, POINTS), levels=[0], colors="black", linestyles="--"
+        )
     for kind, (colour, mark) in enumerate(((BLUE, "o"), (VERMILION, "s"))):
         chosen = inputs[batch.targets == kind].numpy()
         heights = chosen[:, 1] if chosen.shape[1] > 1 else np.full(len(chosen), 0.5)
@@ -83,7 +91,7 @@ def _draw(axes: Axes, run: Trained) -> tuple[NDArray[np.float64], NDArray[np.int
     if inputs.shape[1] > 1 and (place is None or place.is_first_col()):
         axes.set_ylabel("x2")
     axes.set_aspect("equal")
-    return inputs.double().numpy(), batch.targets.numpy(), said.numpy()
+    return inputs.double().numpy(), batch.targets.numpy(), answer
 
 
 def _equation(run: Trained) -> str:
