@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from visionlab import project
-from visionlab.campaigns.plan import make_plan
+from visionlab.campaigns.planning import make_plan
 from visionlab.cli import COMMANDS
 from visionlab.config.defaults import options
 from visionlab.config.load import load_train_config

@@ -11,7 +11,7 @@ from visionlab import project
 from visionlab.campaigns.carry_out import carry_out
 from visionlab.campaigns.results import Results
 from visionlab.campaigns.study import Study
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.tracking.run import Run
 
 # a run of a fraction of a second

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from visionlab.campaigns.cells import cells_of, space_of
-from visionlab.campaigns.plan import make_plan
+from visionlab.campaigns.planning import make_plan
 from visionlab.config.lab import LabConfig
 from visionlab.errors import ConfigError
 

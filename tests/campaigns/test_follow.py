@@ -9,8 +9,8 @@ import pytest
 from visionlab import project
 from visionlab.campaigns.follow import Follower, outcome
 from visionlab.campaigns.launcher import OUTPUT
-from visionlab.config.campaign import Objective
 from visionlab.config.load import load_train_config
+from visionlab.config.search import Objective
 from visionlab.tracking.run import Run
 
 ACCURACY = (Objective(),)

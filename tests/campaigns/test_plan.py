@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from visionlab.campaigns.plan import make_plan
-from visionlab.config.campaign import COSTS, Objective
+from visionlab.campaigns.planning import make_plan
+from visionlab.config.search import COSTS, Objective
 from visionlab.errors import ConfigError
 
 DIGITS = "experiment=digits"
@@ -143,7 +143,7 @@ def test_what_is_better_of_a_metric_is_the_default() -> None:
 
 def test_no_plan_imports_torch() -> None:
     code = (
-        "import sys; from visionlab.campaigns.plan import make_plan; make_plan('tune', ['study=digits']); "
+        "import sys; from visionlab.campaigns.planning import make_plan; make_plan('tune', ['study=digits']); "
         "make_plan('crossval', ['experiment=digits']); from visionlab.campaigns import carry_out; "
         "assert 'torch' not in sys.modules and 'mlflow' not in sys.modules"
     )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.campaigns.conftest import TINY, Campaign, results
 from visionlab.campaigns.study import Study
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.tracking.run import Run
 
 pytestmark = pytest.mark.slow

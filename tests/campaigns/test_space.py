@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visionlab.campaigns.space import Base, check_space, corners
-from visionlab.config.campaign import Parameter
+from visionlab.config.search import Parameter
 from visionlab.errors import ConfigError
 
 DIGITS = ["experiment=digits"]

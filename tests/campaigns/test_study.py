@@ -9,7 +9,7 @@ import pytest
 from visionlab.campaigns import study as studies
 from visionlab.campaigns.results import Child
 from visionlab.campaigns.study import Study
-from visionlab.config.campaign import Objective, Parameter
+from visionlab.config.search import Objective, Parameter
 from visionlab.errors import UserError
 
 SPACE = {"optimizer.lr": Parameter(float=(0.001, 0.1), log=True), "model.width": Parameter(choices=(8, 16))}

@@ -8,7 +8,7 @@ import pytest
 
 from visionlab.campaigns.results import Child, Results, State, label
 from visionlab.campaigns.view import Lines, LiveTable, clock, done, progress_words
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 
 
 def child(number: int, state: State, proposal: int | None = None, **content: object) -> Child:

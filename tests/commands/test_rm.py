@@ -188,7 +188,7 @@ def test_a_campaign_is_removed_with_its_runs_and_its_study(
     make_run: MakeRun, make_campaign: MakeRun, command: Command
 ) -> None:
     from visionlab.campaigns.study import Study
-    from visionlab.config.campaign import Objective
+    from visionlab.config.search import Objective
 
     Study("search", None, project.runs(), (Objective(),), "test").define({"kind": "grid"})
     campaign = make_campaign("search")

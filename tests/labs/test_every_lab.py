@@ -10,7 +10,7 @@ from PIL import Image
 
 from visionlab import project
 from visionlab.campaigns.carry_out import carry_out
-from visionlab.campaigns.plan import make_plan
+from visionlab.campaigns.planning import make_plan
 from visionlab.config.defaults import options
 from visionlab.config.lab import LabConfig
 from visionlab.labs.conclusion import EFFECTS

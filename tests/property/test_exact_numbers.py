@@ -29,7 +29,8 @@ from visionlab.tracking import predictions
 from visionlab.tracking.run import Run
 from visionlab.training import hardware
 from visionlab.training.build import build_module
-from visionlab.training.engine import evaluate, load_weights, resume, train
+from visionlab.training.engine import resume, train
+from visionlab.training.fitting import evaluate, load_weights
 from visionlab.training.metrics import Scores
 from visionlab.training.results import KeepScores
 

@@ -16,7 +16,8 @@ from visionlab.tracking import journal
 from visionlab.tracking.run import Run
 from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
-from visionlab.training.engine import load_weights, train
+from visionlab.training.engine import train
+from visionlab.training.fitting import load_weights
 
 EPOCHS, BATCH = 2, 42
 CONFIG = [

@@ -17,8 +17,9 @@ from tests.tracking.server import Proxy, Server, failing, hanging, on
 from tests.tracking.stored import points_in_journal, points_in_mlflow, stored
 from visionlab.tracking import shipment_state, shipper
 from visionlab.tracking.catalog import unshipped
+from visionlab.tracking.others import Others
 from visionlab.tracking.run import Run
-from visionlab.tracking.shipper import Others, Patience, Shipper, ship_everything
+from visionlab.tracking.shipper import Patience, Shipper, ship_everything
 
 pytestmark = pytest.mark.usefixtures("store")
 MakeRun = Callable[..., Run]

@@ -14,7 +14,7 @@ from visionlab.config.load import load_train_config
 from visionlab.errors import ConfigError, InterruptedRun, UserError
 from visionlab.models.stages import stages
 from visionlab.tracking.run import Run
-from visionlab.training import checkpoints, engine
+from visionlab.training import checkpoints, fitting
 from visionlab.training.engine import resume, train
 
 RESNET = [
@@ -68,8 +68,8 @@ class Watch(Callback):
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    watching, usual = Watch(), engine._callbacks
-    monkeypatch.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), watching])
+    watching, usual = Watch(), fitting.callbacks_of
+    monkeypatch.setattr(fitting, "callbacks_of", lambda *arguments: [*usual(*arguments), watching])
     return watching
 
 
@@ -185,8 +185,8 @@ def test_a_frozen_backbone_draws_nothing_at_random(monkeypatch: pytest.MonkeyPat
             once, again = (network.features(batch.images) for _ in range(2))
             differences.append(float((once - again).abs().max()))
 
-    usual = engine._callbacks
-    monkeypatch.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), Twice()])
+    usual = fitting.callbacks_of
+    monkeypatch.setattr(fitting, "callbacks_of", lambda *arguments: [*usual(*arguments), Twice()])
     others = [setting for setting in RESNET if not setting.startswith("model")]
     # between its stages and its head this one has a dropout of its own, which belongs to no stage
     network = ["model=pretrained", "model.arch=ghostnet_050", "model.weights=none", "model.input_size=32"]

@@ -20,7 +20,8 @@ from visionlab.tracking import journal
 from visionlab.tracking.run import Run
 from visionlab.training.classifier import Classifier
 from visionlab.training.divergence import DivergedError
-from visionlab.training.engine import evaluate, train
+from visionlab.training.engine import train
+from visionlab.training.fitting import evaluate
 
 TINY = [
     "experiment=digits",

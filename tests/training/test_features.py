@@ -22,7 +22,8 @@ from visionlab.tracking.catalog import all_runs
 from visionlab.tracking.run import Run
 from visionlab.training import features
 from visionlab.training.classifier import Classifier
-from visionlab.training.engine import evaluate, resume, train
+from visionlab.training.engine import resume, train
+from visionlab.training.fitting import evaluate
 
 PROBE = [
     "data=digits",

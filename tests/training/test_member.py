@@ -10,8 +10,8 @@ import pytest
 import visionlab
 from tests.campaigns.conftest import TINY
 from visionlab import project
-from visionlab.config.campaign import VALIDATION
 from visionlab.config.load import load_train_config
+from visionlab.config.search import VALIDATION
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import PrunedRun, WithheldError
 from visionlab.tracking import journal, predictions

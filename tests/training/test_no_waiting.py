@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from visionlab.config.load import load_train_config
-from visionlab.training import engine
+from visionlab.training import engine, fitting
 from visionlab.training.divergence import Divergence
 
 READ = "aten::_local_scalar_dense"  # what .item(), float() and bool() of a tensor come to
@@ -59,8 +59,8 @@ class Window(Callback):
 )
 def test_no_step_reads_from_the_device(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_train_config([*CONFIG, *words])
-    window, usual = Window(), engine._callbacks
-    monkeypatch.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), window])
+    window, usual = Window(), fitting.callbacks_of
+    monkeypatch.setattr(fitting, "callbacks_of", lambda *arguments: [*usual(*arguments), window])
     # on a CPU, where reading costs nothing, it looks at every loss at once; elsewhere only with the records
     monkeypatch.setattr(Divergence, "on_train_batch_end", lambda *arguments: None)
     engine.train(config)

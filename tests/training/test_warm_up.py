@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from visionlab.config.load import load_train_config
 from visionlab.config.train import TrainConfig
-from visionlab.training import checkpoint_file, engine
+from visionlab.training import checkpoint_file, engine, fitting
 from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
 from visionlab.training.warm_up import PASSES, WarmUp, warm_up
@@ -31,9 +31,9 @@ CONFIG = [
 
 
 def trained(monkeypatch: pytest.MonkeyPatch, *callbacks: Callback) -> dict[str, torch.Tensor]:
-    usual = engine._callbacks
+    usual = fitting.callbacks_of
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "_callbacks", lambda *arguments: [*usual(*arguments), *callbacks])
+        patched.setattr(fitting, "callbacks_of", lambda *arguments: [*usual(*arguments), *callbacks])
         run = engine.train(load_train_config(CONFIG))
     assert run is not None
     content: dict[str, torch.Tensor] = checkpoint_file.read(run.checkpoints / "last.ckpt")["state_dict"]
@@ -79,7 +79,7 @@ def _parts(config: TrainConfig) -> tuple[Classifier, Any]:
 def test_compiled_networks_are_warmed_up(words: list[str], warmed: bool) -> None:
     config = load_train_config([*CONFIG, *words])
     config = config.model_copy(update={"trainer": config.trainer.model_copy(update={"devices": 1, "num_nodes": 1})})
-    found = engine._callbacks(config, _recording())
+    found = fitting.callbacks_of(config, _recording())
     assert any(isinstance(one, WarmUp) for one in found) is warmed
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from visionlab import project
 from visionlab.campaigns.database import forget
 from visionlab.campaigns.launcher import make_launcher
-from visionlab.campaigns.plan import Plan, make_plan
+from visionlab.campaigns.plan import Plan
+from visionlab.campaigns.planning import make_plan
 from visionlab.campaigns.record import BEST, CampaignRecord
 from visionlab.campaigns.results import Results, State
 from visionlab.campaigns.runner import Runner, owner

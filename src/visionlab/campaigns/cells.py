@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from visionlab.config.campaign import Parameter
 from visionlab.config.lab import Choice, LabConfig, RunsConfig, Settings
+from visionlab.config.search import Parameter
 
 
 @dataclass(frozen=True)

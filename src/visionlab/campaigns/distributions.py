@@ -11,8 +11,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from visionlab.campaigns.space import Settings, is_active
-from visionlab.config.campaign import Parameter
 from visionlab.config.lab import Choice
+from visionlab.config.search import Parameter
 
 
 def suggest(trial: optuna.Trial, space: Mapping[str, Parameter]) -> Settings:

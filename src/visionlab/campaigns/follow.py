@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from visionlab.campaigns.launcher import OUTPUT
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.tracking import journal
 from visionlab.tracking.run import Run
 

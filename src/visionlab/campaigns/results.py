@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 
 State = Literal["waiting", "running", "finished", "pruned", "failed", "interrupted"]
 SETTLED: tuple[State, ...] = ("finished", "pruned")

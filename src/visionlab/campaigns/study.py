@@ -36,7 +36,7 @@ from visionlab.campaigns.database import GRACE_SECONDS, connect
 from visionlab.campaigns.distributions import decode, encode, suggest
 from visionlab.campaigns.results import Child, Results, State
 from visionlab.campaigns.space import Settings
-from visionlab.config.campaign import Objective, Parameter
+from visionlab.config.search import Objective, Parameter
 
 ATTEMPTS = 2
 DEFINITION = "definition"

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> None:
         "`visionlab train campaign_best=…` trains the best and tests it",
     )
     from visionlab.training import console
-    from visionlab.training.engine import evaluate
+    from visionlab.training.fitting import evaluate
     from visionlab.training.loading import load_run
 
     loaded = load_run(arguments.run)

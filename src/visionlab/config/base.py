@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from visionlab.config.expectation import union_members, unwrapped
 
+NAME = r"^\w[\w-]{0,79}$"  # that is a folder's name too
+
 
 class Section(BaseModel):
     """A group of settings. Frozen, and unknown keys are errors."""

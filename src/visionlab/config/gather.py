@@ -9,8 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from visionlab import __version__
-from visionlab.config.base import Section
-from visionlab.config.campaign import NAME
+from visionlab.config.base import NAME, Section
 
 # neither hidden nor with a space at an end; no characters that some file system or table has another use for
 FOLDER_NAME = r"(?![. ])[^\x00-\x1f\x7f/\\:*?\"<>|,]{1,80}(?<![. ])"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from visionlab.config.base import Section
-from visionlab.config.campaign import CAMPAIGNS, StudyConfig
+from visionlab.config.campaign import CAMPAIGNS
 from visionlab.config.gather import GatherConfig, GatheringConfig
 from visionlab.config.lab import LabConfig
+from visionlab.config.search import StudyConfig
 from visionlab.config.train import TrainConfig
 
 Schema = dict[str, Any]

@@ -26,7 +26,7 @@ from visionlab.errors import UserError
 from visionlab.training import hardware
 from visionlab.training.build import build_module
 from visionlab.training.classifier import Classifier
-from visionlab.training.engine import load_weights
+from visionlab.training.fitting import load_weights
 
 BATCH_BYTES = 1 << 26  # of normalised images; what a network makes of them on its way is some twenty times as much
 

@@ -15,9 +15,9 @@ from visionlab.tracking.start import name_start
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module
 from visionlab.training.debug import adapt
+from visionlab.training.description import CONTEXTS
 from visionlab.training.identity import fingerprint
 from visionlab.training.quiet import quieten
-from visionlab.training.recording import CONTEXTS
 from visionlab.training.starting import initialize
 
 

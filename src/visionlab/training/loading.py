@@ -13,7 +13,7 @@ from visionlab.tracking.catalog import find_run, withholds_test
 from visionlab.training import hardware
 from visionlab.training.build import build_data, build_module
 from visionlab.training.classifier import Classifier
-from visionlab.training.engine import load_weights
+from visionlab.training.fitting import load_weights
 from visionlab.training.quiet import quieten
 
 

@@ -20,8 +20,8 @@ from visionlab.training import hardware
 from visionlab.training.adaptation import Freezing
 from visionlab.training.build import build_data, build_module
 from visionlab.training.callbacks import PlaceData
-from visionlab.training.engine import common_arguments
 from visionlab.training.features import CacheFeatures
+from visionlab.training.fitting import common_arguments
 from visionlab.training.quiet import quieten
 from visionlab.training.starting import initialize
 

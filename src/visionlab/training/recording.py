@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from visionlab import project
-from visionlab.config.resolved import flatten
 from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import InterruptedRun, PrunedRun, RankError, UserError
 from visionlab.figures import gallery
-from visionlab.tracking import journal, package, provenance
-from visionlab.tracking.catalog import reproduction_tags
+from visionlab.tracking import journal, package
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.logger import JournalLogger
 from visionlab.tracking.member import Member
 from visionlab.tracking.run import Run
 from visionlab.tracking.shipper import Shipper
 from visionlab.tracking.system import SystemMetrics
-from visionlab.training import checkpoints, console, hardware, requeue
+from visionlab.training import checkpoints, console, requeue
 from visionlab.training.callbacks import TrainingCurve
 from visionlab.training.checkpoints import StartingPoint
 from visionlab.training.classifier import Classifier
+from visionlab.training.description import describe, parameter_count
 from visionlab.training.divergence import Divergence
-from visionlab.training.identity import fingerprint
 from visionlab.training.interruption import Interruption
 
 # what other fields call the recall of the positive class
 ALSO_RECALL = ("sensitivity", "true_positive_rate")
 MEMBER_METRICS = ("training_seconds", "latency_ms")
-CONTEXTS = {"train": "training", "val": "validation", "test": "test"}  # MLflow's words
 
 
 class Recording:
@@ -81,7 +76,6 @@ class Recording:
         self.shipper: Shipper | None = None
         self._config, self._datamodule, self._interruption = config, datamodule, interruption
         self._module, self._reproduces = module, reproduces
-        self._parameters = sum(weight.numel() for weight in module.network.parameters())
         self._damages: list[str] = []
         if resumed is not None:
             resumed.check_data(datamodule.fingerprint)
@@ -159,7 +153,7 @@ class Recording:
     def _begin(self, run: Run) -> None:
         assert self.journal is not None
         if self._is_new:
-            self._describe()
+            describe(run, self.journal, self._config, self._datamodule, self._module, self.member, self._reproduces)
         else:
             changes = run.changes(self._config)
             tags = {f"resumed.{key}": f"{old} -> {new}" for key, (old, new) in changes.items()}
@@ -169,7 +163,7 @@ class Recording:
         self.logger = JournalLogger(run.id, self.journal)
         if self._config.tracking.name != "off" and self.member is None:
             self.shipper = Shipper(run)
-        console.introduce(run, self._config, self._datamodule, self._parameters)
+        console.introduce(run, self._config, self._datamodule, parameter_count(self._module))
         for damage in self._damages:
             print(f"visionlab: warning: {damage}; going on from the checkpoint before it", file=sys.stderr)
         if not self._is_new:
@@ -226,46 +220,6 @@ class Recording:
         except Exception as error:  # noqa: BLE001 - as for the pictures
             said = f"{type(error).__name__}: {error}"
             print(f"visionlab: warning: no model could be made of the run ({said})", file=sys.stderr)
-
-    def _describe(self) -> None:
-        """Write a new run's first records."""
-        assert self.run is not None
-        assert self.journal is not None
-        config, datamodule = self._config, self._datamodule
-        self.journal.append(
-            "start",
-            run=self.run.id,
-            **({"campaign": self.member.campaign, "title": self.member.title} if self.member else {}),
-            params=flatten(config.model_dump(mode="json"))
-            | {"model.parameters": self._parameters}
-            | {"optimizer.resolved_lr": config.optimizer.at(config.data.batch_size).lr},
-            tags=self._origin()
-            | {"data.fingerprint": datamodule.fingerprint}
-            | {f"data.{name}": value for name, value in datamodule.origin.items()}
-            | {f"data.{name}": str(count) for name, count in datamodule.notes.items()},
-        )
-        for split, size in datamodule.sizes.items():
-            self.journal.append(
-                "dataset",
-                context=CONTEXTS[split],
-                name=f"{config.data.name}-{split}",
-                digest=datamodule.fingerprint[:36],
-                images=size,
-                classes=datamodule.counts(split),
-            )
-        if self.member is None:
-            for file in provenance.write_code_state(project.root(), self.run.path / "code"):
-                self.journal.append("artifact", file=str(file.relative_to(self.run.path)))
-
-    def _origin(self) -> dict[str, str]:
-        machine = hardware.describe(self._config.trainer)
-        own = {"threads": str(torch.get_num_threads()), "weights.start": fingerprint(self._module.state_dict())}
-        if self.member is not None:
-            own |= {"campaign": self.member.campaign, "host": socket.gethostname(), "hardware": machine}
-            return self.member.tags | own
-        if self._reproduces is not None:
-            own |= reproduction_tags(self._reproduces)
-        return provenance.provenance(project.root(), machine) | own
 
     def _say_status(self, error: BaseException | None) -> None:
         assert self.run is not None

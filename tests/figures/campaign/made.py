@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from visionlab.campaigns.results import Child, Results
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 
 ACCURACY, LOSS = Objective(), Objective(metric="val/loss", direction="minimize")
 PARAMETERS = Objective(metric="model.parameters", direction="minimize")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tests.figures.campaign.made import ACCURACY, LOSS, PARAMETERS, finished, make_grid, make_results, make_search
 from visionlab.campaigns.results import Results
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.figures.campaign.axes import by_magnitude, colouring, prepare_objective, scales, ticks_of_objective
 
 

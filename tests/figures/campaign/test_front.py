@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tests.figures.campaign.made import ACCURACY, LATENCY, LOSS, PARAMETERS, finished, make_results, make_search
 from tests.figures.made import read_table, read_title
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.figures.campaign import front
 from visionlab.figures.campaign.front import save_front
 

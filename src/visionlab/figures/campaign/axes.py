@@ -12,7 +12,7 @@ import numpy as np
 from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.words import UNITS, differing, is_number, metric, names, rank
 from visionlab.comparison.measures import is_percentage
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.figures.style import shorten
 from visionlab.reports.words import setting
 

@@ -12,7 +12,7 @@ import numpy as np
 from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.words import capital, metric, said, setting, value
 from visionlab.comparison.measures import is_percentage
-from visionlab.config.campaign import Objective
+from visionlab.config.search import Objective
 from visionlab.figures.campaign.axes import SIDES, Scale, add_bar, by_magnitude, colouring, scales, write_ticks
 from visionlab.figures.campaign.numbers import save_children
 from visionlab.figures.files import drawing
