@@ -21,14 +21,10 @@ import contextlib
 import io
 import multiprocessing
 import os
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +33,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import psutil
 from bench_lib import median_ratio, positive, print_table, spread, total_ratio
+from mlflow_server import server
 from turns import Contestant, Turns, prepare
 
 from visionlab import project
@@ -72,6 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["VISIONLAB_DATA"] = str(project.data())
         os.environ["VISIONLAB_HOME"] = home
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         with server(Path(home)) as uri, socket.create_server(("127.0.0.1", 0)) as silent:
             arms = {"off": ["tracking=off"], "local": [], "server": [f"tracking.uri={uri}"]}
             if "flush" in arguments.parts:
@@ -217,38 +215,6 @@ def print_times(times: dict[str, Times]) -> None:
         if rest is not None and off.rest is not None:
             total = total_ratio(blocks, off.blocks, rest, off.rest)
             print(f"{arm} / off, all of {sum(blocks) + rest:.0f} s: {total}, {wanted}")
-
-
-@contextlib.contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """An MLflow server on this machine; its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    uri = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'server.db'}"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-    try:
-        while not answers(f"{uri}/health"):
-            if process.poll() is not None:
-                sys.exit((folder / "server.log").read_text())
-            time.sleep(0.2)
-        yield uri
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

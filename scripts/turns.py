@@ -114,6 +114,8 @@ class Contestant:
     """
 
     def __init__(self, train: Callable[..., None], *arguments: Any, skipped: int, block: int) -> None:
+        # without this their helpers would be left behind, stopped
+        signal.signal(signal.SIGTERM, _leave)
         # a child of a process that has imported everything and done nothing
         context = multiprocessing.get_context("forkserver")
         self.connection, there = context.Pipe()
@@ -161,6 +163,11 @@ class Contestant:
                     one.send_signal(number)
             if number == signal.SIGKILL:
                 psutil.wait_procs(family, timeout=10)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End as by Ctrl-C, so that what is alive is killed first."""
+    raise SystemExit(128 + number)
 
 
 def _run(

@@ -76,7 +76,7 @@ def make_campaign(home: Path) -> Callable[..., Run]:
         run.save_config(config_of(()))
         writer = run.journal()
         params: dict[str, Any] = flatten(config_of(()).model_dump(mode="json"))
-        writer.append("start", run=run.id, proposer="grid", title=name, params=params, tags={})
+        writer.append("start", run=run.id, proposer=report.get("kind", "grid"), title=name, params=params, tags={})
         run.add_to_report(**report)
         writer.append("status", status=status, tags={})
         writer.close()

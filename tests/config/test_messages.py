@@ -12,9 +12,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from tests.config.mistakes import lines
 from visionlab.config.base import Component, Section
 from visionlab.config.campaign import CampaignConfig, TuneConfig
-from visionlab.config.composed import Composed
 from visionlab.config.messages import explain
 from visionlab.config.resolved import check
+from visionlab.config.source import Composed
 from visionlab.errors import ConfigError
 
 MODELS = "cnn, cifarnet, resnet, mlp, perceptron, pretrained"

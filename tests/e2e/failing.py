@@ -45,8 +45,8 @@ class FailingDigits(Digits):
 
 if __name__ == "__main__":
     import visionlab.data.digits
-    from visionlab.training import engine
+    from visionlab.training import fitting
 
     visionlab.data.digits.Digits = FailingDigits  # type: ignore[misc]
-    engine.SeedSteps = FailingStep  # type: ignore[attr-defined,misc]
+    fitting.SeedSteps = FailingStep  # type: ignore[misc]
     cli.main(sys.argv[4:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -156,6 +157,21 @@ def test_who_waits_for_its_turn_is_stopped_with_its_shipping_process(bench_lib, 
     finally:
         contestant.kill()
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family)
+
+
+@pytest.mark.slow
+def test_a_benchmark_that_is_told_to_end_leaves_no_stopped_process(home: Path) -> None:
+    words = ["--parts", "time", "--experiment", "digits", "--rounds", "1000"]
+    command = [sys.executable, str(SCRIPTS / "bench_tracking.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("round 1:") for line in process.stdout)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert len(family) > 4
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive
 
 
 @pytest.mark.slow

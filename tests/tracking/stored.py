@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -51,5 +52,6 @@ def points_in_mlflow(run: Run, uri: str | None = None) -> Counter[Point]:
 
 def artifacts(run: Run, uri: str | None = None) -> dict[str, bytes]:
     """Content of all artifacts by path."""
-    folder = Path(client_of(run, uri).download_artifacts(stored(run, uri).info.run_id, ""))
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with tempfile.TemporaryDirectory() as there:
+        folder = Path(client_of(run, uri).download_artifacts(stored(run, uri).info.run_id, "", there))
+        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}

@@ -137,6 +137,14 @@ def test_the_shipper_of_a_run_that_was_killed_ends_without_a_server_too(make_run
     assert run.status() == "KILLED"
 
 
+def test_sending_needs_neither_torch_nor_hydra() -> None:
+    code = (
+        "import sys; from visionlab.tracking import shipper; from visionlab.tracking.convoy import Convoy; "
+        "assert 'mlflow' in sys.modules; assert not {'torch', 'hydra', 'omegaconf'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_only_one_process_works_on_a_run(make_run: MakeRun) -> None:
     own, other = make_run(), make_run(points=3)
     with shipment_state.lock(other):

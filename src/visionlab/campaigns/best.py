@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from visionlab import project
 from visionlab.campaigns.record import BEST
-from visionlab.config.composed import Composed
 from visionlab.config.load import compose_train
 from visionlab.config.resolved import change_config, check, read_config
+from visionlab.config.source import Composed
 from visionlab.config.suggest import did_you_mean
 from visionlab.config.train import TrainConfig
 from visionlab.errors import UserError

@@ -35,20 +35,22 @@ def _row(campaign: Summary) -> list[str]:
         campaign.status,
         str(campaign.start["proposer"]),
         f"{done}/{report.get('total', '?')}{failed}",
-        *_result(report),
+        *_result(campaign),
     ]
 
 
-def _result(report: dict[str, Any]) -> tuple[str, str, str]:
-    """What a campaign came to, of what, and with which settings: the best of those that choose, the mean of others."""
+def _result(campaign: Summary) -> tuple[str, str, str]:
+    """What a campaign came to, of what, and with which settings: the best where one is chosen, else the mean."""
+    report, kind = campaign.report, str(campaign.start["proposer"])
     metric = report.get("objectives", [""])[0]
-    if report.get("kind") == "lab":
-        effects = report.get(EFFECTS)
+    if not metric:  # nothing was written yet
+        return "", "", ""
+    if kind == "lab":
+        effects = report.get(EFFECTS, []) if campaign.status == "FINISHED" else []  # else of an earlier time
         return (f"{sum(bool(one['seen']) for one in effects)} of {len(effects)}" if effects else "", "effects seen", "")
-    if report.get("kind") in ("crossval", "repeat"):
-        found = report.get("estimate")
-        deviation = show(metric, found["std"]) if found else ""  # not known of a single run
-        mean = show(metric, found["mean"]) if found else ""
+    if kind in ("crossval", "repeat"):
+        found = report.get("estimate") or {"mean": None, "std": None}
+        mean, deviation = (show(metric, found[name]) for name in ("mean", "std"))
         return f"{mean} ± {deviation}" if deviation else mean, f"mean {metric}", ""
     best = report.get("best")
     settings = best["settings"] if best else {}

@@ -9,11 +9,11 @@ from copy import deepcopy
 from typing import Any
 
 from visionlab import project
-from visionlab.config.composed import COMMAND_LINE, Composed
 from visionlab.config.lab import Choice
 from visionlab.config.load import compose_train
 from visionlab.config.resolved import check
 from visionlab.config.search import Parameter
+from visionlab.config.source import COMMAND_LINE, Composed
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError
 from visionlab.tracking.start import name_start

@@ -21,11 +21,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from visionlab.config.composed import COMMAND_LINE, Composed
 from visionlab.config.defaults import choosable, defaults_mistakes, options
 from visionlab.config.expectation import show
 from visionlab.config.failures import refused, unreadable, unresolved
-from visionlab.config.source import Source
+from visionlab.config.source import COMMAND_LINE, Composed, Source
 from visionlab.config.suggest import did_you_mean
 from visionlab.errors import ConfigError
 

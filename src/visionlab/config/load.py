@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from visionlab import project
 from visionlab.config.compose import compose_config
-from visionlab.config.composed import Composed
 from visionlab.config.resolved import check
+from visionlab.config.source import Composed
 from visionlab.config.train import TrainConfig
 
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from visionlab.config.composed import Composed
 from visionlab.config.expectation import expectation, is_section, show, union_members, unwrapped, words_of
 from visionlab.config.settings import Place, hint, known_paths, place
+from visionlab.config.source import Composed
 from visionlab.config.suggest import did_you_mean
 
 # of these types are the rules of the configuration classes, which have words of their own

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from visionlab.config.composed import Composed
 from visionlab.config.expectation import show
 from visionlab.config.messages import explain
 from visionlab.config.settings import known_paths
-from visionlab.config.source import Source
+from visionlab.config.source import Composed, Source
 from visionlab.config.suggest import did_you_mean
 from visionlab.config.train import TrainConfig
 from visionlab.errors import ConfigError, UserError

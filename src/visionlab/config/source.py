@@ -1,11 +1,14 @@
-"""A YAML file that settings come from, and the line of each."""
+"""Where settings come from: the YAML files, with the line of each, and the command line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
+
+COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,27 @@ class Source:
                 return None
             node, line = found[1], found[0].start_mark.line + 1
         return line
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The merged settings, and where each of them was said."""
+
+    values: dict[str, Any]
+    overrides: frozenset[str]  # dotted paths given on the command line
+    sources: list[Source]  # later ones win
+    mistakes: tuple[str, ...] = ()  # a line for each override that was left out
+
+    def origin(self, path: str) -> str:
+        """The file and line, or the command line, that the dotted `path` comes from."""
+        if any(override.startswith(f"{path}.") for override in self.overrides):
+            return COMMAND_LINE
+        while path:
+            if path in self.overrides:
+                return COMMAND_LINE
+            for source in reversed(self.sources):
+                line = source.line_of(path)
+                if line is not None:
+                    return f"{source.label}:{line}"
+            path = path.rpartition(".")[0]
+        return "defaults"

@@ -33,7 +33,7 @@ LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_AT_THE_END_SECONDS = 30.0, 2.0
 # how long a run that has ended waits: for a sign of progress, for the first one, in all after Ctrl-C.
 # Two requests of a server that takes 10 seconds for each may lie between two signs.
 PATIENCE_SECONDS, IMPORT_SECONDS, HURRIED_SECONDS = 25.0, 120.0, 3.0
-SURVIVED_SECONDS = 5.0  # for the other processes of a distributed run to say how the first one has died
+SURVIVED_SECONDS = 15.0  # for the other processes of a distributed run to say how the first one has died, however busy
 
 
 class Shipper:
@@ -199,7 +199,6 @@ def _nothing_collected() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class Profile(Callback):
     """Prints which operations the training steps spend their time in, and keeps the trace as `profile.json`."""
 
     def __init__(self) -> None:
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it tells of each start, and of every device that is not there
         self._profiler: profile | None = None
 
     def on_train_batch_start(

@@ -16,7 +16,7 @@ from visionlab.config.train import TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.errors import InterruptedRun, PrunedRun, RankError, UserError
 from visionlab.figures import gallery
-from visionlab.tracking import journal, package
+from visionlab.tracking import package
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.logger import JournalLogger
 from visionlab.tracking.member import Member
@@ -30,6 +30,7 @@ from visionlab.training.classifier import Classifier
 from visionlab.training.description import describe, parameter_count
 from visionlab.training.divergence import Divergence
 from visionlab.training.interruption import Interruption
+from visionlab.training.results import course
 
 # what other fields call the recall of the positive class
 ALSO_RECALL = ("sensitivity", "true_positive_rate")
@@ -122,7 +123,7 @@ class Recording:
         """Complete the report of the trained run, draw the figures of a tested one, and queue all for MLflow."""
         if self.run is None or self.journal is None or self.logger is None:
             return
-        steps, best = _course(self.run)
+        steps, best = course(self.run)
         timing = {"training_seconds": self.curve.seconds} if self.curve.seconds else {}
         self.run.add_to_report(**timing, **({"validation": best} if best else {}))
         report = self.run.report()
@@ -212,7 +213,7 @@ class Recording:
     def _package(self) -> None:
         assert self.run is not None
         assert self.journal is not None
-        from visionlab.prediction.packaging import write_package  # which needs the engine, and that needs this
+        from visionlab.prediction.packaging import write_package  # which needs what this is part of
 
         try:
             folder = write_package(self.run).path.relative_to(self.run.path)
@@ -239,15 +240,3 @@ class Recording:
             (self.run.path / "traceback.txt").write_text(details, encoding="utf-8")
             self.journal.append("artifact", file="traceback.txt")
             self.journal.append("status", status="FAILED", tags=tags)
-
-
-def _course(run: Run) -> tuple[int, dict[str, float]]:
-    """The last step in the journal, and the validation results of the epoch that was best by accuracy."""
-    records = [record for record in journal.read(run.journal_file)[0] if record["kind"] == "metrics"]
-    training = [record for record in records if any(not name.startswith("system/") for name in record["values"])]
-    validations = [record["values"] for record in records if "val/accuracy" in record["values"]]
-    best: dict[str, float] = max(validations, key=lambda values: values["val/accuracy"], default={})
-    return (
-        training[-1]["step"] if training else 0,
-        {name.removeprefix("val/"): value for name, value in best.items() if name.startswith("val/")},
-    )

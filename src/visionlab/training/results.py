@@ -1,4 +1,4 @@
-"""Keeps what was measured: the validation results of the best epoch, and the test results."""
+"""What was measured: validation results of the best epoch, and test results; kept, and read again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from visionlab.data.datamodule import ImageDataModule
-from visionlab.tracking import predictions
+from visionlab.tracking import journal, predictions
 from visionlab.tracking.journal import Journal
 from visionlab.tracking.run import Run
 from visionlab.training.classifier import Classifier
@@ -73,3 +73,15 @@ def confusion_columns(confusion: Tensor, classes: tuple[str, ...]) -> dict[str, 
     counts = confusion.tolist()
     columns: dict[str, list[Any]] = {"true class": list(classes)}
     return columns | {f"predicted {name}": [row[i] for row in counts] for i, name in enumerate(classes)}
+
+
+def course(run: Run) -> tuple[int, dict[str, float]]:
+    """The last step in the journal, and the validation results of the epoch that was best by accuracy."""
+    records = [record for record in journal.read(run.journal_file)[0] if record["kind"] == "metrics"]
+    training = [record for record in records if any(not name.startswith("system/") for name in record["values"])]
+    validations = [record["values"] for record in records if "val/accuracy" in record["values"]]
+    best: dict[str, float] = max(validations, key=lambda values: values["val/accuracy"], default={})
+    return (
+        training[-1]["step"] if training else 0,
+        {name.removeprefix("val/"): value for name, value in best.items() if name.startswith("val/")},
+    )
