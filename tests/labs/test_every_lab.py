@@ -16,9 +16,11 @@ from visionlab.config.lab import LabConfig
 from visionlab.labs.conclusion import EFFECTS
 
 LABS = options(project.conf(), "lab")
+# soon done, and between them they have all kinds of picture but one; the others take a minute together
+QUICK = {"backprop", "exploding-gradients", "gates", "imbalance", "k-fold", "over-underfitting"}
 
 
-@pytest.mark.parametrize("name", LABS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LABS])
 def test_a_lab_comes_to_its_end(name: str, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = carry_out("lab", [f"lab={name}", "lab.tiny=true", "tracking=off", "campaign.workers=2"])
     printed = capfd.readouterr()
