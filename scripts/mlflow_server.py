@@ -16,7 +16,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[str]:
-    """An MLflow server on this machine; its address."""
+    """The address of one with a database and artifacts in `folder`, for as long as this is entered."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]

@@ -40,7 +40,7 @@ def _row(campaign: Summary) -> list[str]:
 
 
 def _result(campaign: Summary) -> tuple[str, str, str]:
-    """What a campaign came to, of what, and with which settings: the best where one is chosen, else the mean."""
+    """What a campaign came to, of what, and with which settings: a mean, effects that were seen, or the best."""
     report, kind = campaign.report, str(campaign.start["proposer"])
     metric = report.get("objectives", [""])[0]
     if not metric:  # nothing was written yet

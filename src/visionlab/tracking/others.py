@@ -49,5 +49,5 @@ class Others:
                     pass
         except Timeout:
             return  # another process is at it
-        except Exception as error:  # noqa: BLE001 - whatever a server or a network may come up with: the next run will try again
+        except Exception as error:  # noqa: BLE001 - of a server or a network; the next run will try again
             shipment_state.note(run, explain(error))
