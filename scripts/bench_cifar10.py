@@ -3,6 +3,7 @@
     VISIONLAB_DATA=data python scripts/bench_cifar10.py --runs 20
     python scripts/bench_cifar10.py --experiment cifar10_96 --reference airbench96.py --runs 5
     python scripts/bench_cifar10.py --experiment cifar10_cnn --arms ours bare --runs 3
+    python scripts/bench_cifar10.py --experiment cifar10_cnn --arms ours --variants "trainer.max_epochs=5 optimizer=sgd"
 
 ours       the command `visionlab train experiment=…` as anybody runs it, with journal and MLflow; seconds are those
            that the run reports: from its first step to its last, behind the warm-up of a compiled network
@@ -12,6 +13,7 @@ template   ResNet-18 as most templates train it (experiment=cifar10_resnet18): t
            with two workers, Lightning
 reference  another script, unmodified, as a process of its own; seconds and accuracy are the last ones that it prints,
            as --reference-seconds and --reference-accuracy find them
+variants   ours with other settings, each in quotes: what they bring and cost, in seconds and in accuracy
 
 Seconds leave out set-up, compilation and evaluation, and contain the whitening of the first layer, where there is one:
 so do the record scripts. `wall` is all that the process took. Each round has every arm once, in an order that changes,
@@ -53,12 +55,13 @@ def main() -> None:
     parser.add_argument("--reference", type=Path, metavar="FILE", help="a script that trains and prints")
     parser.add_argument("--reference-seconds", default=SECONDS, metavar="REGEX", help="of its output; one group")
     parser.add_argument("--reference-accuracy", default=ACCURACY, metavar="REGEX", help="the same; share or percent")
+    parser.add_argument("--variants", nargs="+", default=[], metavar="SETTINGS", help="of ours, further arms")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="for ours and bare, as data.fraction=0.1")
     arguments = parser.parse_args()
     if arguments.reference is not None and not arguments.reference.is_file():
         parser.error(f"--reference: expected a script, found no file {arguments.reference}")
 
-    arms = [*arguments.arms, *(["reference"] if arguments.reference else [])]
+    arms = [*arguments.arms, *(["reference"] if arguments.reference else []), *arguments.variants]
     with tempfile.TemporaryDirectory() as home:
         os.environ["VISIONLAB_DATA"] = str(project.data())
         os.environ["VISIONLAB_HOME"] = home
@@ -78,15 +81,15 @@ def measure(arguments: argparse.Namespace, arms: list[str]) -> dict[str, list[Re
         for number in range(arguments.runs):
             seeded = [*words, f"seed={number}"]
             for arm in np.roll(arms, number).tolist():
-                if arm == "ours":
-                    found = ours(seeded)
-                    found = found._replace(seconds=found.seconds + whitening)
-                elif arm == "reference":
+                if arm == "reference":
                     found = reference(arguments)
-                else:
+                elif arm in ("bare", "template"):
                     began = time.perf_counter()
                     found = pool.submit(bare if arm == "bare" else template, seeded).result()
                     found = found._replace(wall=time.perf_counter() - began)
+                else:
+                    found = ours(seeded if arm == "ours" else [*seeded, *arm.split()])
+                    found = found._replace(seconds=found.seconds + whitening)
                 results[arm].append(found)
             said = ", ".join(f"{arm} {_said(results[arm][-1])}" for arm in arms)
             print(f"round {number + 1}: {said}", flush=True)
@@ -117,7 +120,7 @@ def reference(arguments: argparse.Namespace) -> Result:
 
 
 def say(results: dict[str, list[Result]], arms: list[str]) -> None:
-    """Print the table, and ratios to the bare loop."""
+    """Print the table, ratios to the bare loop, and those of variants to ours."""
     rows = []
     for arm in arms:
         accuracies = [100 * one.accuracy for one in results[arm]]
@@ -125,12 +128,12 @@ def say(results: dict[str, list[Result]], arms: list[str]) -> None:
         rows.append((arm, str(len(seconds)), _mean(accuracies, 2), _mean(seconds, 2), _mean(walls, 1)))
     print()
     print_table(["mean ± std", "runs", "accuracy, %", "seconds", "wall, s"], rows)
-    if "bare" in arms:
-        below = [one.seconds for one in results["bare"]]
-        for arm in arms:
-            if arm != "bare":
-                wanted = f", wanted: at most {WANTED}" if arm == "ours" else ""
-                print(f"{arm} / bare, seconds  {median_ratio([one.seconds for one in results[arm]], below)}{wanted}")
+    for arm in arms:
+        other = "bare" if arm in ARMS else "ours"
+        if other in arms and arm != other:
+            wanted = f", wanted: at most {WANTED}" if arm == "ours" else ""
+            above, below = ([one.seconds for one in results[name]] for name in (arm, other))
+            print(f"{arm} / {other}, seconds  {median_ratio(above, below)}{wanted}")
 
 
 def _run(command: list[str]) -> tuple[str, float]:

@@ -66,6 +66,7 @@ UNKNOWN = "expected a known setting, given 3"
         ("loss.class_weights=equal", "a list of numbers of at least 0, balanced or null", "'equal'"),
         ("loss.class_weights=3", "a list of numbers of at least 0, balanced or null", "3"),
         # lists
+        ("data.augment.progressive=20", "a list of whole numbers of at least 4", "20"),
         ("data.augment.crop_scale=0.5", "a list of 2 numbers, or null", "0.5"),
         ("data.augment.crop_scale=[0.5]", "a list of 2 numbers, or null", "[0.5]"),
         ("data.augment.crop_scale=[]", "a list of 2 numbers, or null", "[]"),

@@ -13,9 +13,11 @@ import numpy as np
 import psutil
 import pytest
 
+from visionlab import project
 from visionlab.errors import ConfigError
 from visionlab.tracking import journal, provenance
 
+REAL = project.data() / "cifar-10-batches-py"
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
@@ -121,6 +123,22 @@ def test_the_bare_loop_is_the_same_recipe(bench_lib, home: Path) -> None:  # typ
     assert cifar10_arms.bare(words).accuracy == run.report()["test"]["accuracy"]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.exists(), reason=f"CIFAR-10 is not in {project.data()}")
+def test_the_usual_template_learns(bench_lib, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    """What ours is measured against is a training, too: from 2,000 images far more than the tenth that guessing has."""
+    import cifar10_arms
+    import rivals
+
+    monkeypatch.setenv("VISIONLAB_DATA", str(REAL.parent))
+    words = ["experiment=cifar10_cnn", "model.width=8", "data.fraction=0.04", "data.batch_size=50"]
+    words += ["optimizer=adamw", "task.test_time=none", "trainer.max_epochs=3", "trainer.accelerator=cpu"]
+    config, datamodule, module, device = cifar10_arms._parts(words)
+    before = cifar10_arms._accuracy(config, datamodule, module, device)
+    assert rivals.train_template(config, datamodule, module.train(), "32-true") > 0
+    assert cifar10_arms._accuracy(config, datamodule, module, device) > max(0.25, before)
+
+
 @pytest.mark.parametrize("word", ["trainer.accumulate=2", "trainer.compile=true"])
 def test_steps_that_are_not_forward_passes_are_refused(bench_lib, word: str) -> None:  # type: ignore[no-untyped-def]
     import turns
@@ -181,11 +199,16 @@ def test_each_round_has_every_arm_once(bench_lib, home: Path, capsys: pytest.Cap
 
     words = ["model.width=4", "trainer.max_epochs=1", "data.val_fraction=0", "trainer.accelerator=cpu", "tracking=off"]
     arguments = Namespace(experiment="digits", words=words, runs=2, reference=None)
-    results = bench_cifar10.measure(arguments, ["ours", "bare"])
-    assert [len(rounds) for rounds in results.values()] == [2, 2]
+    arms = ["ours", "bare", "seed=1 loss.label_smoothing=0"]
+    results = bench_cifar10.measure(arguments, arms)
+    assert [len(rounds) for rounds in results.values()] == [2, 2, 2]
     for ours, bare in zip(results["ours"], results["bare"], strict=True):
         assert ours.accuracy == bare.accuracy
         assert 0 < ours.seconds < ours.wall
     assert results["ours"][0].accuracy != results["ours"][1].accuracy
-    bench_cifar10.say(results, ["ours", "bare"])
-    assert "ours / bare, seconds" in capsys.readouterr().out
+    # a variant has the last word, also on the seed of the round
+    assert len({result.accuracy for result in results[arms[-1]]}) == 1
+    bench_cifar10.say(results, arms)
+    printed = capsys.readouterr().out
+    assert "ours / bare, seconds" in printed
+    assert f"{arms[-1]} / ours, seconds" in printed

@@ -154,6 +154,8 @@ def test_augmentation_without_views_would_do_nothing_and_is_refused() -> None:
         load_train_config([*PROBE, CACHED, "data.augment.translate=2"])
     with pytest.raises(ConfigError, match="features are of one image"):
         load_train_config([*PROBE, CACHED, "adapt.views=2", "data.augment.mixup=0.2"])
+    with pytest.raises(ConfigError, match="the same features serve all epochs"):
+        load_train_config([*PROBE, CACHED, "adapt.views=2", "data.augment.progressive=[6]"])
 
 
 @pytest.mark.slow

@@ -115,6 +115,12 @@ def test_two_processes_come_to_one(accumulate: int, options: list[str]) -> None:
     assert_alike(run(*options, *TWO, f"trainer.accumulate={accumulate}"), run(*options))
 
 
+def test_two_processes_come_to_one_on_images_that_grow() -> None:
+    network = ["model=cnn", "model.width=4", "model.norm=layer"]
+    options = ["data.augment.translate=0", "data.augment.progressive=[6]"]
+    assert_alike(run(*options, *TWO, model=network), run(*options, model=network))
+
+
 @pytest.mark.parametrize("options", [["trainer.accumulate=7"], TWO, [*TWO, "trainer.accumulate=7"]], ids=" ".join)
 def test_shares_of_unequal_size_are_weighed_by_their_images(options: list[str]) -> None:
     # a batch is the whole set of 99 images

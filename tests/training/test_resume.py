@@ -51,7 +51,9 @@ TIMES = ("images_per_second", "epoch_seconds", "training_seconds")
 
 
 def config(*overrides: str) -> TrainConfig:
-    return load_train_config([*CONFIG, *overrides])
+    has_own_model = any(word.startswith("model=") for word in overrides)
+    words = [word for word in CONFIG if not (has_own_model and word.startswith("model"))]
+    return load_train_config([*words, *overrides])
 
 
 def in_child(work: Callable[[], Any], before: Callable[[], Any] = lambda: None) -> int:
@@ -152,6 +154,15 @@ def test_a_stopped_run_that_is_resumed_equals_one_that_was_not(
     last = journal.last(run.journal_file)
     assert last is not None
     assert last["tags"] == {"signal": signal.Signals(number).name}
+    resume(run, run.config())
+    assert_same(run, undisturbed)
+
+
+def test_images_that_grow_have_their_size_after_a_stop_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["model=cnn", "model.width=4", "data.augment.progressive=[6,7]"]
+    undisturbed = train(config(*words))
+    assert undisturbed is not None
+    run = stop_at(STEPS + 4, signal.SIGTERM, monkeypatch, "on_train_batch_end", *words)
     resume(run, run.config())
     assert_same(run, undisturbed)
 

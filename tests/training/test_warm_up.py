@@ -70,6 +70,15 @@ def test_layers_that_are_held_in_evaluation_stay_there() -> None:
     assert all(weight.grad is None for weight in module.parameters())
 
 
+def test_every_size_that_training_will_show_is_warmed_up() -> None:
+    module, datamodule = _parts(load_train_config([*CONFIG, "data.augment.progressive=[6,7,6]"]))
+    sides: list[tuple[bool, int]] = []
+    module.register_forward_hook(lambda _, given, __: sides.append((module.network.training, given[0].shape[-1])))
+    warm_up(module, datamodule, nullcontext, channels_last=False)
+    expected = [(True, 6), (True, 7), (True, 8), (False, 8)]
+    assert sides == [each for each in expected for _ in range(PASSES)]
+
+
 def _parts(config: TrainConfig) -> tuple[Classifier, Any]:
     datamodule = build_data(config)
     return build_module(config, datamodule), datamodule

@@ -1,18 +1,8 @@
 """The state of a campaign: an Optuna study in a database.
 
 Whatever proposes the configurations, each is a trial. Those that are known beforehand (points of a grid, seeds, folds,
-random draws) are queued at once; those of TPE are asked for one by one. A trial's user attributes say what the runner
-has to know after a crash, so nothing else needs to be kept:
-
-    proposal   which configuration of the campaign it is
-    attempt    1 for one that is tried again because it failed
-    again      it is a further try, so it does not count towards the total
-    owner      the machine and folder of the campaign process that carries it out
-    run        the id of its run
-    reason     why it failed; without it a failed trial was interrupted, and is no fault of its configuration
-
-Several processes may work on one study at a time. Which of two trials for the same proposal counts, and which of those
-beyond the total is superfluous, is decided by their numbers, which the database gives out once.
+random draws) are queued at once; those of TPE are asked for one by one. What the runner has to know after a crash the
+trials say themselves (`visionlab.campaigns.trials`), so nothing else needs to be kept.
 """
 
 from __future__ import annotations
@@ -21,7 +11,6 @@ import contextlib
 import json
 import warnings
 import zlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,21 +23,12 @@ from optuna.trial import FrozenTrial, TrialState
 from visionlab.campaigns import algorithms
 from visionlab.campaigns.database import GRACE_SECONDS, connect
 from visionlab.campaigns.distributions import decode, encode, suggest
-from visionlab.campaigns.results import Child, Results, State
+from visionlab.campaigns.results import Child, Results
 from visionlab.campaigns.space import Settings
+from visionlab.campaigns.trials import QUEUED_WITH, SUPERFLUOUS, Trials, state_of
 from visionlab.config.search import Objective, Parameter
 
-ATTEMPTS = 2
 DEFINITION = "definition"
-SUPERFLUOUS = "superfluous"
-QUEUED_WITH = "fixed_params"  # optuna's own attribute of a trial
-SETTLED = (TrialState.COMPLETE, TrialState.PRUNED)
-STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "waiting",
-    TrialState.RUNNING: "running",
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-}
 
 
 class Study:
@@ -100,7 +80,7 @@ class Study:
     def queue(self, space: Mapping[str, Parameter], proposals: Sequence[Settings]) -> None:
         """Make sure that there is a trial for each of these configurations."""
         self._space, self._total, self._proposes = space, len(proposals), False
-        known = {trial.user_attrs.get("proposal") for trial in self._trials() if not _is_left_out(trial)}
+        known = self._trials().known
         for number, settings in enumerate(proposals):
             if number not in known:
                 self._enqueue(settings, {"proposal": number})
@@ -118,9 +98,7 @@ class Study:
         while True:
             self._try_again()
             trials = self._trials()
-            waiting = any(trial.state == TrialState.WAITING for trial in trials)
-            first_tries = sum(map(_is_first_try, trials))
-            if not waiting and not (self._proposes and first_tries < self._total):
+            if not trials.any_in(TrialState.WAITING) and not (self._proposes and trials.first_tries < self._total):
                 return None
             if self._proposes:
                 own = [zlib.crc32(self._owner.encode())] if self._is_shared else []
@@ -130,9 +108,9 @@ class Study:
             self._storage.record_heartbeat(trial._trial_id)
             proposal = trial.user_attrs.get("proposal")
             if proposal is None:
-                proposal = self._rank(trial.number)
+                proposal = self._trials().rank(trial.number)
                 trial.set_user_attr("proposal", proposal)
-            if self._is_superfluous(trial.number, proposal):
+            if self._trials().is_superfluous(trial.number, proposal, self._total):
                 trial.set_user_attr("reason", SUPERFLUOUS)
                 self._study.tell(trial, state=TrialState.FAIL)
                 continue
@@ -193,8 +171,8 @@ class Study:
         mine = self._owner if self._is_shared else None
         trials = self._trials()
         return [
-            child
-            for trial, child in zip(trials, self._children(trials), strict=True)
+            self._child(trial, trials.proposal(trial))
+            for trial in trials
             if trial.state == TrialState.RUNNING and (mine is None or trial.user_attrs.get("owner") == mine)
         ]
 
@@ -202,19 +180,18 @@ class Study:
         """Whether nothing is left to do, here or on other machines."""
         self._try_again()
         trials = self._trials()
-        unfinished = any(trial.state in (TrialState.WAITING, TrialState.RUNNING) for trial in trials)
-        first_tries = sum(map(_is_first_try, trials))
-        return not unfinished and first_tries >= self._total
+        return not trials.any_in(TrialState.WAITING, TrialState.RUNNING) and trials.first_tries >= self._total
 
     def results(self, kind: str, with_importance: bool = False) -> Results:
         """What there is so far."""
-        children = [child for child in self._children(self._trials()) if child.reason != SUPERFLUOUS]
+        trials = self._trials()
+        children = [self._child(trial, trials.proposal(trial)) for trial in trials]
         return Results(
             name=self.name,
             kind=kind,
             objectives=self._objectives,
             total=self._total,
-            children=tuple(children),
+            children=tuple(child for child in children if child.reason != SUPERFLUOUS),
             importance=algorithms.importance(self._study) if with_importance and self._space else {},
             log=tuple(path for path, parameter in self._space.items() if parameter.log),
             bounds={
@@ -222,8 +199,8 @@ class Study:
             },
         )
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
+    def _trials(self) -> Trials:
+        return Trials(self._study.get_trials(deepcopy=False))
 
     def _trial_id(self, number: int) -> int:
         return int(self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number))
@@ -237,43 +214,10 @@ class Study:
         self._study.enqueue_trial(encoded, user_attrs=attributes)
 
     def _try_again(self) -> None:
-        """Queue every configuration whose tries all failed, as long as it has one left.
-
-        Found from what the trials say, not remembered: so a process that dies at any moment forgets none.
-        """
-        tries: dict[int, list[FrozenTrial]] = defaultdict(list)
-        for trial in self._trials():
-            if not _is_left_out(trial):
-                tries[self._proposal(trial)].append(trial)
-        for proposal, trials in tries.items():
-            if proposal >= self._total or any(trial.state != TrialState.FAIL for trial in trials):
-                continue
-            failures = sum("reason" in trial.user_attrs for trial in trials)
-            if failures < ATTEMPTS:
-                # what it was queued with, and what it has chosen; one that died before it had chooses when it is taken
-                chosen = [trial.system_attrs.get(QUEUED_WITH, {}) | trial.params for trial in trials]
-                settings = self._decoded(max(chosen, key=len))
-                self._enqueue(settings, {"proposal": proposal, "attempt": failures, "again": True})
-
-    def _proposal(self, trial: FrozenTrial) -> int:
-        """Which configuration a trial is about, also where its process died before it could say so."""
-        known: int | None = trial.user_attrs.get("proposal")
-        return self._rank(trial.number) if known is None else known
-
-    def _rank(self, number: int) -> int:
-        """Which of the first tries a trial is."""
-        return sum(_is_first_try(trial) for trial in self._trials() if trial.number < number)
-
-    def _is_superfluous(self, number: int, proposal: int) -> bool:
-        """Whether a trial is beyond the total, or another process has the same configuration in hand."""
-        if proposal >= self._total:
-            return True
-        return any(
-            trial.user_attrs.get("proposal") == proposal
-            and (trial.state in SETTLED or (trial.state == TrialState.RUNNING and trial.number < number))
-            for trial in self._trials()
-            if trial.number != number
-        )
+        """Queue every configuration whose tries all failed, as long as it has one left."""
+        for retry in self._trials().retries(self._total):
+            attributes = {"proposal": retry.proposal, "attempt": retry.attempt, "again": True}
+            self._enqueue(self._decoded(retry.params), attributes)
 
     def _give_up_unclaimed(self) -> None:
         """Fail what a process had just taken when it died, before it could give a sign of life."""
@@ -291,33 +235,19 @@ class Study:
         queued = self._storage.get_trial(trial._trial_id).system_attrs[QUEUED_WITH]
         return suggest(trial, {path: parameter for path, parameter in self._space.items() if path in queued})
 
-    def _settings(self, trial: FrozenTrial) -> Settings:
-        return self._decoded(trial.params)
-
     def _decoded(self, params: Mapping[str, Any]) -> Settings:
         return {path: decode(self._space.get(path), value) for path, value in params.items()}
 
-    def _children(self, trials: Sequence[FrozenTrial]) -> list[Child]:
-        return [
-            Child(
-                number=trial.number,
-                state=STATES.get(trial.state) or ("failed" if "reason" in trial.user_attrs else "interrupted"),
-                settings=self._settings(trial),
-                values=tuple(trial.values) if trial.state == TrialState.COMPLETE else (),
-                run=trial.user_attrs.get("run", ""),
-                attempt=trial.user_attrs.get("attempt", 0),
-                proposal=self._proposal(trial),
-                reason=trial.user_attrs.get("reason", ""),
-                seconds=trial.duration.total_seconds() if trial.duration is not None else None,
-                curve=tuple(sorted(trial.intermediate_values.items())),
-            )
-            for trial in trials
-        ]
-
-
-def _is_left_out(trial: FrozenTrial) -> bool:
-    return bool(trial.user_attrs.get("reason") == SUPERFLUOUS)
-
-
-def _is_first_try(trial: FrozenTrial) -> bool:
-    return "again" not in trial.user_attrs and not _is_left_out(trial)
+    def _child(self, trial: FrozenTrial, proposal: int) -> Child:
+        return Child(
+            number=trial.number,
+            state=state_of(trial),
+            settings=self._decoded(trial.params),
+            values=tuple(trial.values) if trial.state == TrialState.COMPLETE else (),
+            run=trial.user_attrs.get("run", ""),
+            attempt=trial.user_attrs.get("attempt", 0),
+            proposal=proposal,
+            reason=trial.user_attrs.get("reason", ""),
+            seconds=trial.duration.total_seconds() if trial.duration is not None else None,
+            curve=tuple(sorted(trial.intermediate_values.items())),
+        )

@@ -34,6 +34,11 @@ class AugmentConfig(Section):
     color_jitter: float = Field(0.0, ge=0, le=1, description="strength of brightness, contrast and saturation changes")
     randaugment: RandAugmentConfig | None = None
     cutout: int = Field(0, ge=0, description="side in pixels of a grey square (DeVries and Taylor 2017)")
+    progressive: tuple[Annotated[int, Field(ge=4)], ...] = Field(
+        (),
+        description="side in pixels that images are scaled down to in each of the first epochs; the others have full "
+        "size (progressive resizing: Tan and Le 2021, section 4)",
+    )
     mixup: float = Field(0.0, ge=0, description="alpha of MixUp (Zhang et al. 2018); 0 is off")
     cutmix: float = Field(0.0, ge=0, description="alpha of CutMix (Yun et al. 2019); 0 is off")
 

@@ -58,6 +58,10 @@ class TrainConfig(Section):
             raise ValueError(
                 "adapt.cache_features: expected no data.augment.mixup nor cutmix, as features are of one image"
             )
+        if augment.progressive:
+            raise ValueError(
+                "adapt.cache_features: expected no data.augment.progressive, as the same features serve all epochs"
+            )
         if augment != AugmentConfig() and not self.adapt.views:
             raise ValueError(
                 "data.augment: changes no features that are cached; set adapt.views to how many views of each"

@@ -140,6 +140,13 @@ class ImageDataModule(pl.LightningDataModule, Generic[Config]):
         return channels, self._side or height, self._side or width
 
     @property
+    def train_shapes(self) -> list[tuple[int, int, int]]:
+        """(C, H, W) of training images, which progressive resizing lets change, in the order of their first use."""
+        channels = self.image_shape[0]
+        scaled = [(channels, side, side) for side in self.config.augment.progressive]
+        return list(dict.fromkeys([*scaled, self.image_shape]))
+
+    @property
     def class_counts(self) -> Tensor:
         """(K,) training images of each class."""
         return self._sets["train"].labels.bincount(minlength=len(self.classes))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import nn
+
 from visionlab.config.train import NO_VALIDATION, TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.data.spec import DataSpec
@@ -42,8 +45,10 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpe
     network = config.model.load_implementation()(
         config.model, in_channels=channels, image_size=(height, width), num_classes=num_classes
     )
-    if isinstance(datamodule, ImageDataModule) and hasattr(network, "mean"):
-        datamodule.normalise_by(network.mean, network.std)
+    if isinstance(datamodule, ImageDataModule):
+        if hasattr(network, "mean"):
+            datamodule.normalise_by(network.mean, network.std)
+        _check_sides(network, config, datamodule.image_shape)
     implementation: type[Classifier] = config.task.load_implementation()
     if config.trainer.accumulate > 1 or config.trainer.devices != 1 or config.trainer.num_nodes not in ("auto", 1):
         implementation = in_parts(implementation, config.trainer.accumulate)
@@ -59,6 +64,27 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpe
         # who goes on after steps that are not finite wants to see how the run ends
         broken_is_wrong=config.trainer.nonfinite == "skip",
     )
+
+
+@torch.no_grad()
+def _check_sides(network: nn.Module, config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
+    """Show a network one image of each size that progressive resizing will show it: not all take every size."""
+    channels, whole = image_shape[0], min(image_shape[1:])
+    for side in config.data.augment.progressive:
+        if side >= whole:
+            raise UserError(
+                f"data.augment.progressive: expected sides below {whole}, which is that of the images, given {side}"
+            )
+        network.eval()
+        try:
+            network(torch.zeros(1, channels, side, side))
+        except Exception as error:  # each network has a way of its own to refuse
+            raise UserError(
+                f"data.augment.progressive: expected sides of images that model={config.model.name} takes, given "
+                f"{side}; [] trains on whole images"
+            ) from error
+        finally:
+            network.train()
 
 
 def initialize_from_data(module: Classifier, datamodule: ImageDataModule[Any]) -> None:

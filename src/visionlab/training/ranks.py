@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import socket
 import subprocess
@@ -18,7 +17,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 
 import torch
@@ -26,19 +24,18 @@ from lightning.fabric.strategies.launchers.subprocess_script import _basic_subpr
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from visionlab.config.train import TrainConfig
-from visionlab.errors import KILLED, InterruptedRun, PrunedRun, RankError, UserError
+from visionlab.errors import InterruptedRun, PrunedRun, RankError, UserError
 from visionlab.tracking.run import Run
 from visionlab.training import launch
-from visionlab.training.failures import Failures, death_of, describe, is_consequence
+from visionlab.training.failures import Failures, is_consequence
+from visionlab.training.follower import ALONE_SECONDS, LAST_SECONDS, Follower
 from visionlab.training.interruption import Interruption
-from visionlab.training.lifeline import LOOPBACK, Hub, Line, Message
+from visionlab.training.lifeline import LOOPBACK, Hub
 from visionlab.training.rendezvous import make_store, use_address_of_step
 
 ARRIVAL_SECONDS = 300.0  # for all processes to start and import their libraries
 NEWS_SECONDS, SIGTERM_SECONDS = 5.0, 1.0  # to hear of another process that an error or a signal may be due to
-ALONE_SECONDS = 5.0  # for a process to end by itself when rank 0 is gone
 HUNG_SECONDS = 1.0  # for one that this process has started, where the run has failed and it is likely to hang
-LAST_SECONDS = 20.0  # for rank 0 to end once it knows that another one has failed; torchrun and srun kill after 30
 POLL_SECONDS = 0.2
 _launches = itertools.count()
 
@@ -53,21 +50,15 @@ class Ranks:
     def __init__(self, interruption: Interruption) -> None:
         self._launch = launch.current()
         self._interruption = interruption
+        self._follower: Follower | None = None
         self._hub: Hub | None = None
-        self._line: Line | None = None
         self._children: list[subprocess.Popen[bytes]] = []
         self._can_end = threading.Event()
         self._end: Callable[[BaseException | None], None] | None = None
         # rank 0: who ends the run, its main thread or, where another process has failed, the one that watches them
         self._ending = threading.Lock()
         self._another_failed = threading.Event()
-        # the others
-        self._begin: Message = {}
-        self._told = threading.Event()
-        self._leaving = threading.Event()
-        self._dismissed = threading.Event()
         self._over = False
-        self._exit_code = 1
 
     @property
     def leads(self) -> bool:
@@ -79,14 +70,14 @@ class Ranks:
         if self._launch.is_external and self._launch.world_size > 1:
             self._meet()
         elif not self.leads:
-            self._line = Line(os.environ[launch.HUB], self._launch.rank, self._hear, self._leave_alone)
+            self._follower = Follower(os.environ[launch.HUB], self._launch.rank, self._interruption)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._line is not None:
-            self._say_how_it_ends(self._line, error)
+        if self._follower is not None:
+            self._follower.end(error)
         elif self._hub is not None:
             self._settle(error)
             self._dismiss(self._hub, error)
@@ -94,16 +85,9 @@ class Ranks:
             torch.distributed.destroy_process_group()
 
     def settings(self) -> tuple[TrainConfig, Run | None, Run | None]:
-        """The others: what rank 0 has come to. They wait for as long as it lives, whatever it fetches or computes.
-
-        Returns:
-            The settings, the run to go on with, None for a new one, and the run that a new one is to come out like.
-        """
-        self._told.wait()
-        run, reproduces = (
-            None if self._begin[name] is None else Run(Path(self._begin[name])) for name in ("goes_on", "reproduces")
-        )
-        return TrainConfig.model_validate(json.loads(self._begin["settings"])), run, reproduces
+        """The others: what rank 0 has come to, as `Follower.settings` has it."""
+        assert self._follower is not None
+        return self._follower.settings()
 
     @contextlib.contextmanager
     def ended_by(self, end: Callable[[BaseException | None], None]) -> Iterator[None]:
@@ -170,16 +154,13 @@ class Ranks:
                 hub = self._open(LOOPBACK if self._launch.nodes == 1 else host, self._launch.world_size)
                 self._store.set(key, hub.address)
             else:
-                address = self._store.get(key).decode()
-                self._line = Line(address, self._launch.rank, self._hear, self._leave_alone)
+                self._follower = Follower(self._store.get(key).decode(), self._launch.rank, self._interruption)
         except torch.distributed.DistError as error:
             said = str(error).partition("\n")[0]
             raise UserError(
                 f"rank {self._launch.rank}: expected to meet the other processes at {host}:{port}, met none ({said}); "
                 "see what they say, and that nothing else has that port"
             ) from None
-
-    # rank 0
 
     def _open(self, host: str, world_size: int) -> Hub:
         self._hub = Hub(host)
@@ -268,50 +249,6 @@ class Ranks:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._children[rank - 1].wait(ALONE_SECONDS)
         return None
-
-    # the others
-
-    def _hear(self, message: Message) -> None:
-        if "settings" in message:
-            self._begin = message
-            self._told.set()
-        elif "stop" in message:
-            self._exit_code = InterruptedRun(message["stop"]).exit_code
-            self._interruption.received = self._interruption.received or message["stop"]
-            self._dismissed.set()
-        elif "over" in message:
-            self._leaving.set()
-
-    def _leave_alone(self) -> None:
-        """End this process when rank 0 is gone, unless it does so itself."""
-        with contextlib.suppress(OSError, UserError):  # of the disk; this process ends all the same
-            self._say_for_rank_0()
-        self._dismissed.set()
-        if not self._leaving.wait(ALONE_SECONDS):
-            os._exit(self._exit_code)
-
-    def _say_for_rank_0(self) -> None:
-        """Write the run's last word where rank 0 has died without one.
-
-        Whoever comes first of those on its machine does so: there alone it is certain that it is gone, and that a
-        lock which it held is free.
-        """
-        if self._begin.get("run") is None or self._begin["host"] != socket.gethostname():
-            return
-        run = Run(Path(self._begin["run"]))
-        death = death_of(self._begin["pid"]) if run.status() == "RUNNING" else None
-        if death is not None and run.mark_if_abandoned(error := RankError(0, KILLED, death)):
-            print(f"visionlab: {error}", file=sys.__stderr__, flush=True)
-
-    def _say_how_it_ends(self, line: Line, error: BaseException | None) -> None:
-        """Tell rank 0; in a failure wait until that has done its part, as torchrun and srun end all when one has."""
-        self._leaving.set()
-        if error is None or isinstance(error, PrunedRun):
-            line.say({"done": True})
-            return
-        line.say(describe(error))
-        self._dismissed.wait(LAST_SECONDS)
-        os._exit(error.exit_code if isinstance(error, InterruptedRun) else 1)
 
 
 def _folder(run: Run | None) -> str | None:

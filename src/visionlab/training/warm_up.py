@@ -50,18 +50,19 @@ def warm_up(
     buffers = [buffer.clone() for buffer in module.buffers()]
     layout = torch.channels_last if channels_last else torch.contiguous_format
 
-    def noise(size: int) -> torch.Tensor:
-        return torch.randn(size, *datamodule.image_shape, device=device).to(memory_format=layout)
+    def noise(size: int, shape: tuple[int, int, int]) -> torch.Tensor:
+        return torch.randn(size, *shape, device=device).to(memory_format=layout)
 
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        images = noise(datamodule.train_batch_size // getattr(module, "parts", 1))
-        targets = torch.arange(len(images), device=device) % len(datamodule.classes)
-        for _ in range(PASSES):
-            with precision():
-                loss = module.loss(module(images), targets)
-            loss.backward()
+        for shape in datamodule.train_shapes:
+            images = noise(datamodule.train_batch_size // getattr(module, "parts", 1), shape)
+            targets = torch.arange(len(images), device=device) % len(datamodule.classes)
+            for _ in range(PASSES):
+                with precision():
+                    loss = module.loss(module(images), targets)
+                loss.backward()
         if datamodule.has_validation:
-            images = noise(min(datamodule.config.eval_batch_size, datamodule.sizes["val"]))
+            images = noise(min(datamodule.config.eval_batch_size, datamodule.sizes["val"]), datamodule.image_shape)
             module.eval()
             for _ in range(PASSES):
                 with torch.inference_mode(), precision():

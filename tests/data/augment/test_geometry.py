@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from visionlab.data.augment.geometry import (
@@ -17,6 +18,7 @@ from visionlab.data.augment.geometry import (
     random_resized_crop,
     random_translate,
     resized_crop,
+    scaled,
     translate,
     warp,
 )
@@ -209,3 +211,16 @@ def test_a_quarter_turn_by_warp_is_exact() -> None:
     turn = torch.stack([angle.cos(), -angle.sin(), torch.tensor(0.0), angle.sin(), angle.cos(), torch.tensor(0.0)])
     result = warp(images, turn.view(1, 2, 3).expand(2, 2, 3), torch.zeros(1, 1, 1, 1))
     assert torch.equal(result.round().to(torch.uint8), images.rot90(1, (2, 3)))
+
+
+@pytest.mark.parametrize("side", [20, 11, 6])
+def test_scaling_down_is_what_pillow_does(side: int) -> None:
+    images = pictures(3, 3, 32, 32)
+    expected = [
+        np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR))
+        for image in images.permute(0, 2, 3, 1).numpy()
+    ]
+    result = scaled(images, side).permute(0, 2, 3, 1).numpy()
+    assert result.dtype == np.float32
+    # Pillow rounds to whole levels twice, behind either axis
+    assert np.abs(result - np.stack(expected)).max() < 1.1

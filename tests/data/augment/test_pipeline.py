@@ -10,7 +10,7 @@ from visionlab.config.data import AugmentConfig
 from visionlab.data.augment import Augment
 from visionlab.data.augment.color import color_jitter
 from visionlab.data.augment.cutout import cutout
-from visionlab.data.augment.geometry import alternating_flip, random_resized_crop, random_translate
+from visionlab.data.augment.geometry import alternating_flip, random_resized_crop, random_translate, scaled
 from visionlab.data.augment.mixing import mix
 from visionlab.data.augment.randaugment import randaugment
 
@@ -83,8 +83,9 @@ def test_the_batch_given_is_left_as_it_is(settings: dict[str, Any]) -> None:
 
 def test_operations_come_in_the_order_of_the_fields() -> None:
     images, labels, indices = batch((12, 3, 16, 16))
-    config = AugmentConfig(**EVERYTHING)
-    assert list(EVERYTHING) == list(AugmentConfig.model_fields)
+    settings = {name: EVERYTHING.get(name, (12, 12, 12, 12)) for name in AugmentConfig.model_fields}
+    assert [name for name in settings if name != "progressive"] == list(EVERYTHING)
+    config = AugmentConfig(**settings)
     assert config.randaugment is not None
     generator = torch.Generator().manual_seed(0)
     grey = (255 * MEAN).round().view(1, 3, 1, 1)
@@ -94,10 +95,19 @@ def test_operations_come_in_the_order_of_the_fields() -> None:
     expected = color_jitter(expected, 0.4, generator)
     expected = randaugment(expected, config.randaugment, grey, generator)
     expected = cutout(expected, 5, grey, generator)
+    expected = scaled(expected, 12)
     expected, targets = mix(expected, labels, 10, 0.2, 1.0, generator)
-    result = augmented(EVERYTHING, (12, 3, 16, 16), epoch=3)
+    result = augmented(settings, (12, 3, 16, 16), epoch=3)
     assert torch.equal(result[0], expected)
     assert torch.equal(result[1], targets)
+
+
+@pytest.mark.parametrize("count", [4, 0])
+def test_the_first_epochs_see_smaller_images(count: int) -> None:
+    shape = (count, 3, 8, 8)
+    sides = [augmented({"progressive": (5, 7)}, shape, epoch=epoch)[0].shape for epoch in range(2)]
+    assert sides == [(count, 3, 5, 5), (count, 3, 7, 7)]
+    assert torch.equal(augmented({"progressive": (5, 7)}, shape, epoch=2)[0], batch(shape)[0])
 
 
 def test_cutout_is_of_the_mean_colour() -> None:

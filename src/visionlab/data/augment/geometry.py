@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, interpolate
 
 MAX_LOG_ASPECT = math.log(4 / 3)
 
@@ -81,6 +81,11 @@ def random_resized_crop(
     crop_height = (root_area / root_aspect).clamp(1, height)
     left, top = across * (width - crop_width), down * (height - crop_height)
     return resized_crop(images, left, top, crop_width, crop_height, (side or height, side or width))
+
+
+def scaled(images: Tensor, side: int) -> Tensor:
+    """Scale (B, C, H, W) images down to (B, C, side, side) float32, smoothed so that no detail turns into another."""
+    return interpolate(images.float(), (side, side), mode="bilinear", antialias=True)
 
 
 def flip(images: Tensor, mirrored: Tensor) -> Tensor:

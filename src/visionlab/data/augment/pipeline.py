@@ -14,6 +14,7 @@ from visionlab.data.augment.geometry import (
     random_flip,
     random_resized_crop,
     random_translate,
+    scaled,
 )
 from visionlab.data.augment.mixing import mix
 from visionlab.data.augment.randaugment import randaugment
@@ -51,9 +52,9 @@ class Augment:
             generator: on the device of the images; all that is random is drawn from it.
 
         Returns:
-            Images (B, C, H, W) with values 0…255, `side` pixels high and wide if that is given, uint8, or float32 where
-            an operation makes values between the levels, and their targets: `labels`, or (B, K) float32 probabilities
-            after MixUp or CutMix.
+            Images (B, C, H, W) with values 0…255, `side` pixels high and wide if that is given, or fewer in the epochs
+            of progressive resizing; uint8, or float32 where an operation makes values between the levels. And their
+            targets: `labels`, or (B, K) float32 probabilities after MixUp or CutMix.
         """
         config = self.config
         # copied to another device once, as a copy for each batch would make the GPU wait
@@ -74,6 +75,8 @@ class Augment:
             images = randaugment(images, config.randaugment, self._grey, generator)
         if config.cutout:
             images = cutout(images, config.cutout, self._grey, generator)
+        if epoch < len(config.progressive):
+            images = scaled(images, config.progressive[epoch])
         if config.mixup or config.cutmix:
             return mix(images, labels, self.num_classes, config.mixup, config.cutmix, generator)
         return images, labels
