@@ -41,6 +41,8 @@ from bench_lib import median_ratio, positive, print_table
 from cifar10_arms import Result, bare, device_name, template, whitening_seconds
 
 from visionlab import project
+from visionlab.config.load import load_train_config
+from visionlab.errors import ConfigError
 
 ARMS = ("ours", "bare", "template", "reference")
 SECONDS, ACCURACY = r"([\d.]+) ?s(?:econds)?\b", r"(?:acc|accuracy)\D*([\d.]+)"
@@ -56,31 +58,51 @@ def main() -> None:
     parser.add_argument("--reference-seconds", default=SECONDS, metavar="REGEX", help="of its output; one group")
     parser.add_argument("--reference-accuracy", default=ACCURACY, metavar="REGEX", help="the same; share or percent")
     parser.add_argument("--variants", nargs="+", default=[], metavar="SETTINGS", help="of ours, further arms")
-    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="for ours and bare, as data.fraction=0.1")
+    parser.add_argument(
+        "--settings", type=str.split, default=[], help="of ours, its variants and bare, in quotes: data.fraction=0.1"
+    )
     arguments = parser.parse_args()
     if arguments.reference is not None and not arguments.reference.is_file():
         parser.error(f"--reference: expected a script, found no file {arguments.reference}")
 
     arms = [*arguments.arms, *(["reference"] if arguments.reference else []), *arguments.variants]
+    if len(set(arms)) < len(arms):
+        parser.error(f"expected each arm once, given {', '.join(arms)}")
+    words = [f"experiment={arguments.experiment}", *arguments.settings]
+    settings = {arm: [*words, *(arm.split() if arm in arguments.variants else [])] for arm in arms}
+    for arm in settings.values():
+        try:
+            load_train_config(arm)
+        except ConfigError as error:
+            parser.error(str(error))
     with tempfile.TemporaryDirectory() as home:
         os.environ["VISIONLAB_DATA"] = str(project.data())
         os.environ["VISIONLAB_HOME"] = home
-        results = measure(arguments, arms)
+        results = measure(arguments, settings)
     say(results, arms)
 
 
-def measure(arguments: argparse.Namespace, arms: list[str]) -> dict[str, list[Result]]:
-    """The results of each arm, one a round."""
-    words = [f"experiment={arguments.experiment}", *arguments.words]
+def measure(arguments: argparse.Namespace, settings: dict[str, list[str]]) -> dict[str, list[Result]]:
+    """The results of each arm, one a round.
+
+    Args:
+        settings: the words of each arm.
+    """
+    arms = [*settings]
     results: dict[str, list[Result]] = {arm: [] for arm in arms}
     # children of a process that has imported everything and done nothing
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
-        whitening = pool.submit(whitening_seconds, words).result()
-        print(f"{pool.submit(device_name, words).result()}; torch {version('torch')}; whitening {whitening:.3f} s")
+        whitening = {
+            arm: pool.submit(whitening_seconds, words).result()
+            for arm, words in settings.items()
+            if arm == "ours" or arm not in ARMS
+        }
+        print(f"{pool.submit(device_name, settings[arms[0]]).result()}; torch {version('torch')}", flush=True)
+        print("\n".join(f"whitening of {arm}: {seconds:.3f} s" for arm, seconds in whitening.items()), flush=True)
         for number in range(arguments.runs):
-            seeded = [*words, f"seed={number}"]
             for arm in np.roll(arms, number).tolist():
+                seeded = [*settings[arm], f"seed={number}"]
                 if arm == "reference":
                     found = reference(arguments)
                 elif arm in ("bare", "template"):
@@ -88,8 +110,8 @@ def measure(arguments: argparse.Namespace, arms: list[str]) -> dict[str, list[Re
                     found = pool.submit(bare if arm == "bare" else template, seeded).result()
                     found = found._replace(wall=time.perf_counter() - began)
                 else:
-                    found = ours(seeded if arm == "ours" else [*seeded, *arm.split()])
-                    found = found._replace(seconds=found.seconds + whitening)
+                    found = ours(seeded)
+                    found = found._replace(seconds=found.seconds + whitening[arm])
                 results[arm].append(found)
             said = ", ".join(f"{arm} {_said(results[arm][-1])}" for arm in arms)
             print(f"round {number + 1}: {said}", flush=True)

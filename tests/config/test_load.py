@@ -71,6 +71,14 @@ def test_every_mistake_has_its_line() -> None:
         (["data.fold=3"], "data.fold: expected 0 without data.folds, given 3 [command line]"),
         (["data.folds=5", "data.fold=5"], "data.fold: expected 0 to 4, as data.folds is 5, given 5 [command line]"),
         (["loss=focal", "data.augment.mixup=0.2"], "need loss=cross_entropy or loss=logit_adjusted, given focal"),
+        (
+            ["data.augment.progressive=[5,6]", "trainer.max_epochs=2"],
+            "progressive: expected fewer sides than trainer.max_epochs=2, so that the last epoch sees images in full",
+        ),
+        (
+            ["data.augment.progressive=[4,5,6,7,8,9]", "trainer.compile=true"],
+            "progressive: expected at most 5 different sides with trainer.compile=true, given 6",
+        ),
         (["data.sampler=balanced", "loss.class_weights=balanced"], "so does loss.class_weights=balanced; choose one"),
         (
             ["data.sampler=balanced", "loss=logit_adjusted"],

@@ -192,23 +192,46 @@ def test_a_benchmark_that_is_told_to_end_leaves_no_stopped_process(home: Path) -
     assert not alive
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--variants", "optimzer=sgd"], "did you mean optimizer"),
+        (["--settings", "data.fraction=2"], "data.fraction: expected"),
+        (["--variants", "seed=1", "seed=1"], "expected each arm once"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_measured(  # type: ignore[no-untyped-def]
+    words: list[str], expected: str, bench_lib, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import bench_cifar10
+
+    monkeypatch.setattr(sys, "argv", ["bench_cifar10.py", *words])
+    with pytest.raises(SystemExit) as caught:
+        bench_cifar10.main()
+    assert caught.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_each_round_has_every_arm_once(bench_lib, home: Path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     """The command in a process of its own and the bare loop in another come to the same accuracy in every round."""
     import bench_cifar10
 
-    words = ["model.width=4", "trainer.max_epochs=1", "data.val_fraction=0", "trainer.accelerator=cpu", "tracking=off"]
-    arguments = Namespace(experiment="digits", words=words, runs=2, reference=None)
-    arms = ["ours", "bare", "seed=1 loss.label_smoothing=0"]
-    results = bench_cifar10.measure(arguments, arms)
+    words = ["experiment=digits", "model.width=4", "trainer.max_epochs=1", "data.val_fraction=0"]
+    words += ["trainer.accelerator=cpu", "tracking=off"]
+    variant = "model=mlp model.hidden=[8]"
+    settings = {"ours": words, "bare": words, variant: [word for word in words if word[:6] != "model."]}
+    settings[variant] += variant.split()
+    results = bench_cifar10.measure(Namespace(runs=2, reference=None), settings)
     assert [len(rounds) for rounds in results.values()] == [2, 2, 2]
     for ours, bare in zip(results["ours"], results["bare"], strict=True):
         assert ours.accuracy == bare.accuracy
         assert 0 < ours.seconds < ours.wall
     assert results["ours"][0].accuracy != results["ours"][1].accuracy
-    # a variant has the last word, also on the seed of the round
-    assert len({result.accuracy for result in results[arms[-1]]}) == 1
-    bench_cifar10.say(results, arms)
+    said = capsys.readouterr().out
+    assert "whitening of ours: 0." in said
+    assert f"whitening of {variant}: 0.000 s" in said  # it has no layer that is computed
+    bench_cifar10.say(results, [*settings])
     printed = capsys.readouterr().out
     assert "ours / bare, seconds" in printed
-    assert f"{arms[-1]} / ours, seconds" in printed
+    assert f"{variant} / ours, seconds" in printed

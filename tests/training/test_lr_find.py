@@ -24,15 +24,17 @@ TINY = [
 
 
 class Spy(RangeTest):
-    """Notes the norm of the gradient that each step was made with, and whether filters have their channels last."""
+    """Notes the gradient's norm and the images' side in each step, and whether filters have their channels last."""
 
     norms: list[float]
     formats: set[bool]
+    sides: set[int]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         gradients = [weight.grad for weight in pl_module.parameters() if weight.grad is not None]
         self.norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+        self.sides.add(batch.images.shape[-1])
         for weight in pl_module.network.parameters():
             # with one channel, or of one pixel, both formats are the same
             if weight.ndim == 4 and weight.shape[1] > 1 and weight.shape[-1] > 1:
@@ -43,6 +45,7 @@ class Spy(RangeTest):
 def spy(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Spy]]:
     monkeypatch.setattr(Spy, "norms", [], raising=False)
     monkeypatch.setattr(Spy, "formats", set(), raising=False)
+    monkeypatch.setattr(Spy, "sides", set(), raising=False)
     monkeypatch.setattr(lr_find, "RangeTest", Spy)
     monkeypatch.setattr(lr_find, "STEPS", 20)
     monkeypatch.setattr(lr_find, "save_lr_find", lambda *_: None)
@@ -62,6 +65,11 @@ def test_the_network_is_in_the_memory_format_of_the_run(spy: type[Spy]) -> None:
         spy.formats.clear()
         find_lr(load_train_config([*TINY, f"trainer.channels_last={channels_last}"]))
         assert spy.formats == {channels_last}
+
+
+def test_images_have_their_full_size(spy: type[Spy]) -> None:
+    find_lr(load_train_config([*TINY, "data.augment.progressive=[6]"]))
+    assert spy.sides == {8}
 
 
 def test_the_steepest_descent_before_the_lowest_point() -> None:

@@ -70,13 +70,57 @@ def test_layers_that_are_held_in_evaluation_stay_there() -> None:
     assert all(weight.grad is None for weight in module.parameters())
 
 
-def test_every_size_that_training_will_show_is_warmed_up() -> None:
-    module, datamodule = _parts(load_train_config([*CONFIG, "data.augment.progressive=[6,7,6]"]))
-    sides: list[tuple[bool, int]] = []
-    module.register_forward_hook(lambda _, given, __: sides.append((module.network.training, given[0].shape[-1])))
+GROWING = [*CONFIG, "data.augment.progressive=[6,7,6]", "trainer.max_epochs=4", "data.eval_batch_size=20"]
+
+
+def test_every_size_of_training_and_validation_is_warmed_up() -> None:
+    module, datamodule = _parts(load_train_config(GROWING))
+    assert datamodule.sizes["val"] == 30
+    seen: list[tuple[bool, int, int]] = []
+
+    def note(_: torch.nn.Module, given: tuple[torch.Tensor], __: torch.Tensor) -> None:
+        (images,) = given
+        assert images.is_inference() != module.network.training
+        seen.append((module.network.training, len(images), images.shape[-1]))
+
+    module.register_forward_hook(note)
     warm_up(module, datamodule, nullcontext, channels_last=False)
-    expected = [(True, 6), (True, 7), (True, 8), (False, 8)]
-    assert sides == [each for each in expected for _ in range(PASSES)]
+    batch = datamodule.train_batch_size
+    expected = [(True, batch, 6), (True, batch, 7), (True, batch, 8), (False, 20, 8), (False, 10, 8)]
+    assert seen == [each for each in expected for _ in range(PASSES)]
+
+
+def test_nothing_is_compiled_after_the_warm_up_and_each_size_has_a_graph_of_its_own() -> None:
+    """A graph for any size would be slower, and with it every epoch in full size."""
+    module, datamodule = _parts(load_train_config(GROWING))
+    datamodule.place(torch.device("cpu"), 0, 1, False)
+    graphs: list[tuple[bool, Any]] = []
+
+    def noting(graph: Any, examples: list[Any]) -> Any:
+        (images,) = (
+            one
+            for one in examples
+            if isinstance(one, torch.Tensor) and one.ndim == 4 and one.shape[1] == 1 and one.shape[-1] > 5
+        )
+        graphs.append((module.network.training, images.shape[-1]))
+        return graph.forward
+
+    torch._dynamo.reset()
+    module.network.compile(backend=noting)
+    warm_up(module.train(), datamodule, nullcontext, channels_last=False)
+    # that of a last batch of validation takes any number of images
+    assert graphs == [(True, 6), (True, 7), (True, 8), (False, 8), (False, 8)]
+    assert all(type(side) is int for _, side in graphs)
+    loader = datamodule.train_dataloader()
+    for epoch in range(4):
+        loader.set_epoch(epoch)
+        for batch in loader:
+            module(batch.images).sum().backward()
+    module.eval()
+    with torch.inference_mode():
+        for batch in datamodule.val_dataloader():
+            module(batch.images)
+    assert len(graphs) == 5
 
 
 def _parts(config: TrainConfig) -> tuple[Classifier, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -86,6 +86,10 @@ class DataConfig(Component):
                 wanted = f"0 to {self.folds - 1}, as data.folds is {self.folds}"
             raise ValueError(f"fold: expected {wanted}, given {self.fold}")
         return self
+
+    def in_full_size(self) -> Self:
+        """The same without progressive resizing: images as most of training sees them."""
+        return self.model_copy(update={"augment": self.augment.model_copy(update={"progressive": ()})})
 
     @property
     def splits_off_validation(self) -> bool:

@@ -19,6 +19,8 @@ from visionlab.config.trainer import TrackingConfig, TrainerConfig
 # also said of a data set in which no validation set is found
 NO_VALIDATION = "trainer.early_stopping: needs a validation set, and there is none; set data.val_fraction above 0"
 
+COMPILED_SIDES = 5  # torch.compile keeps eight graphs of a network: these, full size, and evaluation
+
 
 class TrainConfig(Section):
     """Everything that a run depends on besides the code and the data."""
@@ -65,6 +67,22 @@ class TrainConfig(Section):
         if augment != AugmentConfig() and not self.adapt.views:
             raise ValueError(
                 "data.augment: changes no features that are cached; set adapt.views to how many views of each"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _images_grow_to_their_full_size(self) -> TrainConfig:
+        sides = self.data.augment.progressive
+        # debugging trains in full size, for as long as it wants
+        if sides and not self.debug and len(sides) >= self.trainer.max_epochs:
+            raise ValueError(
+                f"data.augment.progressive: expected fewer sides than trainer.max_epochs={self.trainer.max_epochs}, so "
+                f"that the last epoch sees images in full size, given {len(sides)}"
+            )
+        if self.trainer.compile and len(set(sides)) > COMPILED_SIDES:
+            raise ValueError(
+                f"data.augment.progressive: expected at most {COMPILED_SIDES} different sides with "
+                f"trainer.compile=true, given {len(set(sides))}"
             )
         return self
 

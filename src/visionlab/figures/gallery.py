@@ -69,6 +69,7 @@ def _draw_augmented(run: Run, datamodule: ImageDataModule[Any]) -> list[Path]:
     # a loader of its own, whose random numbers are its own too: training, should it go on, notices nothing
     loader = datamodule.train_dataloader()
     loader.rank, loader.world_size = 0, 1  # whole batches: the picture is that of one process
+    loader.set_epoch(len(datamodule.config.augment.progressive))  # the first one in full size
     images, targets, indices = (part[:MOST] for part in next(iter(loader)))
     mean, std = (values.view(1, -1, 1, 1).to(images.device) for values in (datamodule.mean, datamodule.std))
     pixels = ((images * std + mean) * 255).round().clamp(0, 255).byte()

@@ -11,6 +11,7 @@ from visionlab.config.train import NO_VALIDATION, TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.data.spec import DataSpec
 from visionlab.errors import UserError
+from visionlab.models.modes import keeping_modes
 from visionlab.training.classifier import Classifier
 from visionlab.training.parts import in_parts
 
@@ -68,23 +69,30 @@ def build_module(config: TrainConfig, datamodule: ImageDataModule[Any] | DataSpe
 
 @torch.no_grad()
 def _check_sides(network: nn.Module, config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
-    """Show a network one image of each size that progressive resizing will show it: not all take every size."""
-    channels, whole = image_shape[0], min(image_shape[1:])
-    for side in config.data.augment.progressive:
-        if side >= whole:
-            raise UserError(
-                f"data.augment.progressive: expected sides below {whole}, which is that of the images, given {side}"
-            )
+    """Show a network images of each size that progressive resizing will show it: not all take every size."""
+    channels, height, width = image_shape
+    sides, setting = dict.fromkeys(config.data.augment.progressive), "data.augment.progressive"
+    if sides and height != width:
+        raise UserError(f"{setting}: expected none, as images are not square but {height}x{width}, given {[*sides]}")
+    scaled_to: tuple[int, int] | None = getattr(network, "size", None)
+    if sides and scaled_to is not None:
+        raise UserError(
+            f"{setting}: expected none, as model={config.model.name} scales all images to {scaled_to[0]}x{scaled_to[1]}, "
+            f"given {[*sides]}"
+        )
+    with keeping_modes(network):
         network.eval()
-        try:
-            network(torch.zeros(1, channels, side, side))
-        except Exception as error:  # each network has a way of its own to refuse
-            raise UserError(
-                f"data.augment.progressive: expected sides of images that model={config.model.name} takes, given "
-                f"{side}; [] trains on whole images"
-            ) from error
-        finally:
-            network.train()
+        for side in sides:
+            if side >= height:
+                raise UserError(f"{setting}: expected sides below {height}, which is that of the images, given {side}")
+            try:
+                network(torch.zeros(2, channels, side, side))
+            except Exception as error:  # each network has a way of its own to refuse
+                said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                raise UserError(
+                    f"{setting}: expected sides of images that model={config.model.name} takes, given {side} ({said}); "
+                    "[] trains on whole images"
+                ) from error
 
 
 def initialize_from_data(module: Classifier, datamodule: ImageDataModule[Any]) -> None:

@@ -20,10 +20,10 @@ Debug = bool | Literal["overfit", "profile"]
 
 
 def adapt(config: TrainConfig) -> TrainConfig:
-    """The configuration as `debug` wants it: short, untracked, and for `overfit` with nothing random in the images."""
+    """The configuration as `debug` wants it: short, untracked, images in full size, for `overfit` as they are."""
     if not config.debug:
         return config
-    data, trainer = config.data, config.trainer
+    data, trainer = config.data.in_full_size(), config.trainer
     if config.debug == "overfit":
         data = data.model_copy(update={"augment": AugmentConfig()})
     trainer = trainer.model_copy(

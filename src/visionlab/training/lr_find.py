@@ -45,6 +45,7 @@ def find_lr(config: TrainConfig) -> tuple[float, Path]:
         update={
             "trainer": hardware.resolve(hardware.for_any_machine(config.trainer)),
             "debug": False,
+            "data": config.data.in_full_size(),
             "schedule": ExponentialConfig(start_factor=LOWEST, end_factor=HIGHEST),
         }
     )

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from visionlab.data.datamodule import ImageDataModule
+from visionlab.models.modes import keeping_modes
 from visionlab.training.classifier import Classifier
 
 PASSES = 3  # before a compiled network has settled on its kernels
@@ -46,14 +47,16 @@ def warm_up(
     Args:
         precision: gives the context that the network computes in.
     """
-    device, modes = module.device, [(layer, layer.training) for layer in module.modules()]
-    buffers = [buffer.clone() for buffer in module.buffers()]
+    device, buffers = module.device, [buffer.clone() for buffer in module.buffers()]
     layout = torch.channels_last if channels_last else torch.contiguous_format
 
     def noise(size: int, shape: tuple[int, int, int]) -> torch.Tensor:
-        return torch.randn(size, *shape, device=device).to(memory_format=layout)
+        images = torch.randn(size, *shape, device=device).to(memory_format=layout)
+        # a graph for each size: else that of the second one is made for any, and serves all epochs to the last
+        torch._dynamo.mark_static(images, [2, 3])
+        return images
 
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with keeping_modes(module), torch.random.fork_rng([device] if device.type == "cuda" else []):
         for shape in datamodule.train_shapes:
             images = noise(datamodule.train_batch_size // getattr(module, "parts", 1), shape)
             targets = torch.arange(len(images), device=device) % len(datamodule.classes)
@@ -61,16 +64,23 @@ def warm_up(
                 with precision():
                     loss = module.loss(module(images), targets)
                 loss.backward()
-        if datamodule.has_validation:
-            images = noise(min(datamodule.config.eval_batch_size, datamodule.sizes["val"]), datamodule.image_shape)
-            module.eval()
-            for _ in range(PASSES):
-                with torch.inference_mode(), precision():
+        module.eval()
+        for size in _validation_sizes(datamodule):
+            with torch.inference_mode(), precision():
+                # made in here, as those of validation are: a graph takes either these or others
+                images = noise(size, datamodule.image_shape)
+                for _ in range(PASSES):
                     module(images)
-    for layer, training in modes:
-        layer.training = training
     for buffer, before in zip(module.buffers(), buffers, strict=True):
         buffer.copy_(before)
     module.zero_grad()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _validation_sizes(datamodule: ImageDataModule[Any]) -> list[int]:
+    """Images in a batch of validation, and in its last one."""
+    if not datamodule.has_validation:
+        return []
+    size, count = datamodule.config.eval_batch_size, datamodule.sizes["val"]
+    return [number for number in dict.fromkeys((min(size, count), count % size)) if number]

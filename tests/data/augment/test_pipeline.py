@@ -110,6 +110,13 @@ def test_the_first_epochs_see_smaller_images(count: int) -> None:
     assert torch.equal(augmented({"progressive": (5, 7)}, shape, epoch=2)[0], batch(shape)[0])
 
 
+def test_what_is_cut_out_is_scaled() -> None:
+    images, labels, indices = batch((4, 3, 9, 9))
+    augment = Augment(AugmentConfig(progressive=(5,)), 10, MEAN, side=8)
+    sizes = [augment(images, labels, indices, epoch, torch.Generator())[0].shape[-2:] for epoch in range(2)]
+    assert sizes == [(5, 5), (8, 8)]
+
+
 def test_cutout_is_of_the_mean_colour() -> None:
     images, _ = augmented({"cutout": 40}, (2, 3, 8, 8))
     assert torch.equal(images[:, :, 4, 4], torch.tensor([[125, 122, 115]] * 2, dtype=torch.uint8))

@@ -25,6 +25,7 @@ from torch.nn.functional import interpolate
 
 from visionlab.config.model import PretrainedConfig
 from visionlab.errors import UserError
+from visionlab.models.modes import keeping_modes
 from visionlab.models.pretrained.architecture import Preprocessing, architecture
 from visionlab.models.pretrained.weights import check_source, load_weights
 
@@ -121,12 +122,12 @@ def _check_size(backbone: nn.Module, arch: str, size: tuple[int, int], usual: in
         usual: the side that the network certainly takes.
     """
     height, width = size
-    backbone.eval()
-    try:
-        backbone(torch.zeros(1, 3, height, width))
-    except Exception as error:  # each network has a way of its own to refuse
-        raise UserError(
-            f"model.input_size: expected a size that {arch} takes, such as {usual}, given images of {height}x{width}"
-        ) from error
-    finally:
-        backbone.train()
+    with keeping_modes(backbone):
+        backbone.eval()
+        try:
+            backbone(torch.zeros(1, 3, height, width))
+        except Exception as error:  # each network has a way of its own to refuse
+            raise UserError(
+                f"model.input_size: expected a size that {arch} takes, such as {usual}, given images of "
+                f"{height}x{width}"
+            ) from error
