@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -116,6 +118,27 @@ def test_threads_that_write_at_once_write_whole_lines(file: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda step: writer.metrics(step, {"loss": step, "x" * 200: 1}), range(400)))
     assert sorted(record["step"] for record in journal.read(file)[0]) == list(range(400))
+
+
+def test_no_thread_has_a_word_after_the_last_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+    usual = Journal.close
+
+    def close(self: Journal) -> None:
+        begun.set()
+        time.sleep(0.2)  # for the other thread to come in between, if it can
+        usual(self)
+
+    monkeypatch.setattr(Journal, "close", close)
+    writer = Journal(file)
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(lambda: begun.wait(10) and writer.metrics(1, {"train/loss": 0.5}))
+        writer.end("FAILED", {"error.class": "RankError"})
+        with pytest.raises(ValueError, match="closed file"):
+            other.result()
+    last = journal.last(file)
+    assert last is not None
+    assert (last["kind"], last["status"]) == ("status", "FAILED")
 
 
 def test_the_last_step_of_each_metric_is_known(file: Path) -> None:

@@ -162,8 +162,7 @@ class CampaignRecord:
     def end(self, status: str, tags: dict[str, str], hurried: bool) -> bool | None:
         """Write the last word; whether MLflow has everything, None without tracking."""
         if self._journal is not None:
-            self._journal.append("status", status=status, tags=tags)
-            self._journal.close()
+            self._journal.end(status, tags)
         try:
             return self._shipper.finish(hurried) if self._shipper is not None else None
         finally:

@@ -56,16 +56,16 @@ class Journal:
 
     def append(self, kind: str, **content: Any) -> None:
         """Add a record of this kind, stamped with the time."""
-        record = {"kind": kind, "time": time.time_ns() // 1_000_000} | content
-        # a path that is no UTF-8 has characters in it that cannot be encoded, but are escapes that JSON knows
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-        line = text.encode(errors="backslashreplace") + b"\n"
         with self._writing:
-            # one write of a whole line: other processes that read the file see all of it or an unfinished last line
-            written = self._stream.write(line)
-            if written != len(line):
-                self._stream.truncate(self._stream.seek(0, os.SEEK_END) - (written or 0))
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.file))
+            self._write(kind, content)
+
+    def end(self, status: str, tags: Mapping[str, str]) -> None:
+        """Record the last word and close: no other thread, such as one that trains on, can have a later one."""
+        with self._writing:
+            try:
+                self._write("status", {"status": status, "tags": tags})
+            finally:
+                self.close()
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Record the values that belong to a training step."""
@@ -77,6 +77,17 @@ class Journal:
 
     def close(self) -> None:
         self._stream.close()
+
+    def _write(self, kind: str, content: Mapping[str, Any]) -> None:
+        record = {"kind": kind, "time": time.time_ns() // 1_000_000, **content}
+        # a path that is no UTF-8 has characters in it that cannot be encoded, but are escapes that JSON knows
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        line = text.encode(errors="backslashreplace") + b"\n"
+        # one write of a whole line: other processes that read the file see all of it or an unfinished last line
+        written = self._stream.write(line)
+        if written != len(line):
+            self._stream.truncate(self._stream.seek(0, os.SEEK_END) - (written or 0))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.file))
 
 
 def read(file: Path, offset: int = 0, limit: int | None = None) -> tuple[list[Record], int]:

@@ -114,10 +114,9 @@ class Run:
             if self.status() == "RUNNING":
                 writer = self.journal()
                 if reason is None:
-                    writer.append("status", status="KILLED", tags={"signal": "unknown, the process was gone"})
+                    writer.end("KILLED", {"signal": "unknown, the process was gone"})
                 else:
-                    writer.append("status", status="FAILED", tags=reason.tags)
-                writer.close()
+                    writer.end("FAILED", reason.tags)
         return True
 
     def _lock_can_be_trusted(self) -> bool:

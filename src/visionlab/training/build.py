@@ -77,8 +77,8 @@ def _check_sides(network: nn.Module, config: TrainConfig, image_shape: tuple[int
     scaled_to: tuple[int, int] | None = getattr(network, "size", None)
     if sides and scaled_to is not None:
         raise UserError(
-            f"{setting}: expected none, as model={config.model.name} scales all images to {scaled_to[0]}x{scaled_to[1]}, "
-            f"given {[*sides]}"
+            f"{setting}: expected none, as model={config.model.name} scales all images to {scaled_to[0]}x"
+            f"{scaled_to[1]}, given {[*sides]}"
         )
     with keeping_modes(network):
         network.eval()

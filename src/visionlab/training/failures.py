@@ -22,7 +22,7 @@ SETTLING_SECONDS = 1.5  # for errors of the same moment to arrive
 CAUSE_SECONDS = 5.0  # where only consequences have been heard of
 STOP_SECONDS = 15.0  # for rank 0 to stop by itself where the others have
 ZOMBIE_SECONDS = 0.1
-DEATH_SECONDS = 2.0  # from the end of a process's connections to its own
+DEATH_SECONDS = 10.0  # from the end of a process's connections to its own, on a machine however busy
 KILLED_SOMEHOW = "was killed"
 
 

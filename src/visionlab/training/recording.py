@@ -180,7 +180,6 @@ class Recording:
             self._system.stop()
             try:
                 self._say_status(error)
-                self.journal.close()
             except OSError as failure:
                 print(f"visionlab: {self.run.path}: cannot be written to ({failure.strerror})", file=sys.stderr)
         interrupted = isinstance(error, InterruptedRun)
@@ -226,11 +225,11 @@ class Recording:
         assert self.run is not None
         assert self.journal is not None
         if error is None:
-            self.journal.append("status", status="FINISHED", tags={})
+            self.journal.end("FINISHED", {})
         elif isinstance(error, PrunedRun):
-            self.journal.append("status", status="FINISHED", tags={"pruned": f"after {self.curve.images:,} images"})
+            self.journal.end("FINISHED", {"pruned": f"after {self.curve.images:,} images"})
         elif isinstance(error, InterruptedRun):
-            self.journal.append("status", status="KILLED", tags={"signal": error.signal.name})
+            self.journal.end("KILLED", {"signal": error.signal.name})
         else:
             if isinstance(error, RankError):
                 tags, details = error.tags, error.details or f"{error}\n"
@@ -239,4 +238,4 @@ class Recording:
                 details = "".join(traceback.format_exception(error))
             (self.run.path / "traceback.txt").write_text(details, encoding="utf-8")
             self.journal.append("artifact", file="traceback.txt")
-            self.journal.append("status", status="FAILED", tags=tags)
+            self.journal.end("FAILED", tags)
