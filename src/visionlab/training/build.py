@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from visionlab.config.model import PretrainedConfig
 from visionlab.config.train import NO_VALIDATION, TrainConfig
 from visionlab.data.datamodule import ImageDataModule
 from visionlab.data.spec import DataSpec
@@ -72,10 +73,13 @@ def _check_sides(network: nn.Module, config: TrainConfig, image_shape: tuple[int
     """Show a network images of each size that progressive resizing will show it: not all take every size."""
     channels, height, width = image_shape
     sides, setting = dict.fromkeys(config.data.augment.progressive), "data.augment.progressive"
-    if sides and height != width:
+    if not sides:
+        return
+    if height != width:
         raise UserError(f"{setting}: expected none, as images are not square but {height}x{width}, given {[*sides]}")
-    scaled_to: tuple[int, int] | None = getattr(network, "size", None)
-    if sides and scaled_to is not None:
+    # asked of this kind alone: a network of one's own may mean anything by `size`
+    scaled_to: Any = network.size if isinstance(config.model, PretrainedConfig) else None
+    if scaled_to is not None:
         raise UserError(
             f"{setting}: expected none, as model={config.model.name} scales all images to {scaled_to[0]}x"
             f"{scaled_to[1]}, given {[*sides]}"
